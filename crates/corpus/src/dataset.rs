@@ -1,0 +1,206 @@
+//! Sentence pairs as token ids, in memory.
+//!
+//! The text itself streams by: two bytes stay of each token (four if a vocabulary has more than 65,536 entries), and eight a
+//! sentence.
+
+use rnnsearch_config::DataConfig;
+
+use crate::error::CorpusError;
+use crate::filter::{Filter, FilterReport};
+use crate::pairs::Pair;
+use crate::tokenizer::{EOS, Vocabularies};
+
+/// The token ids of a sentence pair; both sides end with `</s>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Example {
+    /// The source sentence.
+    pub source: Vec<u32>,
+    /// The target sentence.
+    pub target: Vec<u32>,
+}
+
+/// Examples, numbered from 0 in the order of the corpora.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    source: Sequences,
+    target: Sequences,
+}
+
+impl Dataset {
+    /// The most examples of a data set: they are numbered in 32 bits.
+    pub const MAX_LEN: usize = u32::MAX as usize;
+
+    /// Without examples, for ids below the sizes of the vocabularies.
+    pub fn new(vocabularies: &Vocabularies) -> Self {
+        Self {
+            source: Sequences::new(vocabularies.source.vocab_size()),
+            target: Sequences::new(vocabularies.target.vocab_size()),
+        }
+    }
+
+    /// Encodes the training pairs that keep the limits of the settings, on all threads, and reports what was left out.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `pairs`; [`CorpusError::NothingLeft`] if no pair keeps the limits, as in a corpus of blank lines.
+    pub fn for_training(
+        pairs: impl IntoIterator<Item = Result<Pair, CorpusError>>,
+        vocabularies: &Vocabularies,
+        data: &DataConfig,
+    ) -> Result<(Self, FilterReport), CorpusError> {
+        let filter = Filter::new(data);
+        let mut report = FilterReport::new(filter.clone());
+        let mut dataset = Self::new(vocabularies);
+        let mut pairs = pairs.into_iter();
+        loop {
+            let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+            if chunk.is_empty() {
+                break;
+            }
+            for (pair, example) in chunk.iter().zip(encode(&chunk, vocabularies)) {
+                let (source, target) = (example.source.len() - 1, example.target.len() - 1);
+                let reason = Filter::check_blank(pair).or_else(|| filter.check(source, target));
+                report.count(reason, &pair.place);
+                if reason.is_none() {
+                    dataset.push(&example)?;
+                }
+            }
+        }
+        if dataset.is_empty() { Err(CorpusError::NothingLeft(report)) } else { Ok((dataset, report)) }
+    }
+
+    /// Encodes pairs as they are, blank ones too: for validation, where every line counts.
+    ///
+    /// # Errors
+    ///
+    /// [`CorpusError::TooManyPairs`].
+    pub fn for_validation(pairs: &[Pair], vocabularies: &Vocabularies) -> Result<Self, CorpusError> {
+        let mut dataset = Self::new(vocabularies);
+        for example in encode(pairs, vocabularies) {
+            dataset.push(&example)?;
+        }
+        Ok(dataset)
+    }
+
+    /// Adds an example.
+    ///
+    /// # Errors
+    ///
+    /// [`CorpusError::TooManyPairs`] if there are [`Dataset::MAX_LEN`] already.
+    ///
+    /// # Panics
+    ///
+    /// If an id is not in the vocabulary.
+    pub fn push(&mut self, example: &Example) -> Result<(), CorpusError> {
+        if self.len() == Self::MAX_LEN {
+            return Err(CorpusError::TooManyPairs { limit: Self::MAX_LEN as u64 });
+        }
+        self.source.push(&example.source);
+        self.target.push(&example.target);
+        Ok(())
+    }
+
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.source.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An example by its number.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`Dataset::len`].
+    pub fn example(&self, index: u32) -> Example {
+        Example { source: self.source.get(index), target: self.target.get(index) }
+    }
+
+    /// The source tokens of an example, `</s>` included.
+    pub fn source_len(&self, index: u32) -> usize {
+        self.source.range(index).len()
+    }
+
+    /// The target tokens of an example, `</s>` included.
+    pub fn target_len(&self, index: u32) -> usize {
+        self.target.range(index).len()
+    }
+
+    /// All source tokens, `</s>` included.
+    pub fn source_tokens(&self) -> usize {
+        self.source.ids.len()
+    }
+
+    /// All target tokens, `</s>` included.
+    pub fn target_tokens(&self) -> usize {
+        self.target.ids.len()
+    }
+}
+
+/// Pairs that are encoded at a time.
+const CHUNK: usize = 1 << 14;
+
+fn encode(pairs: &[Pair], vocabularies: &Vocabularies) -> impl Iterator<Item = Example> {
+    let (sources, targets): (Vec<&str>, Vec<&str>) =
+        pairs.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).unzip();
+    let (sources, targets) = (vocabularies.source.encode_batch(&sources), vocabularies.target.encode_batch(&targets));
+    sources.into_iter().zip(targets).map(|(mut source, mut target)| {
+        source.push(EOS);
+        target.push(EOS);
+        Example { source, target }
+    })
+}
+
+/// Sequences of ids, one after the other.
+#[derive(Clone, Debug)]
+struct Sequences {
+    ids: Ids,
+    ends: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Ids {
+    Narrow(Vec<u16>),
+    Wide(Vec<u32>),
+}
+
+impl Sequences {
+    fn new(vocab_size: usize) -> Self {
+        let narrow = vocab_size <= 1 << u16::BITS;
+        Self { ids: if narrow { Ids::Narrow(Vec::new()) } else { Ids::Wide(Vec::new()) }, ends: Vec::new() }
+    }
+
+    fn push(&mut self, ids: &[u32]) {
+        match &mut self.ids {
+            Ids::Narrow(all) => all.extend(ids.iter().map(|&id| u16::try_from(id).expect("an id of the vocabulary"))),
+            Ids::Wide(all) => all.extend(ids),
+        }
+        self.ends.push(self.ids.len());
+    }
+
+    fn range(&self, index: u32) -> std::ops::Range<usize> {
+        let index = index as usize;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        start..self.ends[index]
+    }
+
+    fn get(&self, index: u32) -> Vec<u32> {
+        let range = self.range(index);
+        match &self.ids {
+            Ids::Narrow(all) => all[range].iter().map(|&id| id.into()).collect(),
+            Ids::Wide(all) => all[range].to_vec(),
+        }
+    }
+}
+
+impl Ids {
+    fn len(&self) -> usize {
+        match self {
+            Self::Narrow(ids) => ids.len(),
+            Self::Wide(ids) => ids.len(),
+        }
+    }
+}

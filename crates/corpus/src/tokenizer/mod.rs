@@ -1,0 +1,197 @@
+//! Text to token ids and back.
+//!
+//! A [`Tokenizer`] is a `tokenizer.json` of the Hugging Face `tokenizers` library, and other programs that read such files
+//! get the same ids and the same text. What it does to text is fixed by its kind (see the `pipeline` module); only
+//! the vocabulary is learned.
+
+mod alphabet;
+mod decode;
+mod merges;
+mod pieces;
+mod pipeline;
+mod train;
+mod vocabularies;
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use rayon::prelude::*;
+use rnnsearch_config::TokenizerKind;
+use serde_json::Value;
+use tokenizers::{Model, ModelWrapper};
+
+pub use decode::Decoded;
+use decode::Piece;
+use pipeline::{Pipeline, spells_bytes};
+pub use vocabularies::{Side, Vocabularies};
+
+use crate::error::CorpusError;
+
+/// The id that fills a batch up to the length of its longest sentence.
+pub const PAD: u32 = 0;
+/// The id of text that the vocabulary cannot spell.
+pub const UNK: u32 = 1;
+/// The id that the decoder is given before the first target token.
+pub const BOS: u32 = 2;
+/// The id that ends every sentence.
+pub const EOS: u32 = 3;
+/// The special tokens in the order of their ids; no text is ever encoded as one of them, except as `<unk>`.
+pub const SPECIAL_TOKENS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
+
+/// Encodes text as token ids and decodes token ids as text.
+///
+/// For `bpe` and `unigram`, `decode(encode(text))` is `text` in Unicode normal form C (lower-cased where the configuration says
+/// so), whatever `text` is: white space of all kinds, control characters, and what looks like a special token included.
+/// For `char`, `wordlevel` and `wordpiece` the same holds for text that the vocabulary can spell; the rest is `<unk>`.
+///
+/// ```
+/// use rnnsearch_config::{TokenizerConfig, TokenizerKind};
+/// use rnnsearch_corpus::Vocabularies;
+///
+/// let config = TokenizerConfig { kind: TokenizerKind::Bpe, vocabulary: 280, ..Default::default() };
+/// let pairs = [("Die Katze schläft.", "The cat sleeps."), ("Der Hund schläft.", "The dog sleeps.")];
+/// let vocabularies = Vocabularies::train_on(&pairs, &config)?;
+/// let ids = vocabularies.source.encode_ids(" Der Kater </s> schläft \u{2603}");
+/// assert_eq!(vocabularies.source.decode(&ids), " Der Kater </s> schläft \u{2603}");
+/// # Ok::<(), rnnsearch_corpus::CorpusError>(())
+/// ```
+#[derive(Debug)]
+pub struct Tokenizer {
+    kind: TokenizerKind,
+    inner: tokenizers::Tokenizer,
+    pieces: Vec<Piece>,
+}
+
+/// A text as tokens, without special tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// The token ids.
+    pub ids: Vec<u32>,
+    /// The tokens as they are shown to people: a space is `▁`, a byte `<0xE2>`.
+    pub tokens: Vec<String>,
+    /// The bytes of the text, as it was given, that each token stands for, its leading space included. They follow each
+    /// other without gaps; only the bytes of one character share one span.
+    pub spans: Vec<Range<usize>>,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`; `file` names it in messages.
+    ///
+    /// # Errors
+    ///
+    /// [`CorpusError::Tokenizer`] if it is damaged, or if anything but the vocabulary differs from what this crate writes:
+    /// such a file may be a fine tokenizer, but would not give the text back that it was given.
+    pub fn from_json(json: &str, file: &str) -> Result<Self, CorpusError> {
+        let failed = |reason: String| CorpusError::Tokenizer { file: file.to_owned(), reason };
+        let inner = tokenizers::Tokenizer::from_str(json).map_err(|error| failed(error.to_string()))?;
+        let kind = kind_of(inner.get_model());
+        let value: Value = serde_json::from_str(json).map_err(|error| failed(error.to_string()))?;
+        let lowercase = value["normalizer"]["normalizers"][0]["type"] == "Lowercase";
+        let tokenizer = Self::assemble(kind, lowercase, inner.get_model().clone()).map_err(failed)?;
+        let expected: Value = serde_json::from_str(&tokenizer.to_json()).map_err(|error| failed(error.to_string()))?;
+        for key in ["truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder"]
+        {
+            if value[key] != expected[key] {
+                return Err(failed(format!("its `{key}` is not the one that rnnsearch writes")));
+            }
+        }
+        Ok(tokenizer)
+    }
+
+    /// The `tokenizer.json`; the same vocabulary always gives the same bytes.
+    pub fn to_json(&self) -> String {
+        self.inner.to_string(false).expect("a tokenizer is plain data")
+    }
+
+    /// Puts the fixed steps around a model, and checks that its vocabulary holds what they rely on.
+    fn assemble(kind: TokenizerKind, lowercase: bool, model: ModelWrapper) -> Result<Self, String> {
+        let pieces = check_vocabulary(kind, &model)?;
+        let pipeline = Pipeline::new(kind, lowercase).map_err(|error| error.to_string())?;
+        let mut inner = tokenizers::Tokenizer::new(model);
+        inner.with_normalizer(Some(pipeline.normalizer)).map_err(|error| error.to_string())?;
+        inner.with_pre_tokenizer(pipeline.pre_tokenizer);
+        inner.with_decoder(Some(pipeline.decoder));
+        Ok(Self { kind, inner, pieces })
+    }
+
+    /// The kind of units.
+    pub fn kind(&self) -> TokenizerKind {
+        self.kind
+    }
+
+    /// The number of ids, special tokens included.
+    pub fn vocab_size(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// The token of an id as it is shown to people: a space is `▁`, a byte `<0xE2>`.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.get_model().id_to_token(id).map(|token| shown(&token))
+    }
+
+    /// Encodes a text, with the place of every token in it.
+    pub fn encode(&self, text: &str) -> Encoded {
+        let encoding = self.inner.encode(text, false).expect(ANY_TEXT);
+        let mut spans: Vec<Range<usize>> = encoding.get_offsets().iter().map(|&(start, end)| start..end).collect();
+        // The space put before the text is no part of it.
+        if encoding.get_tokens().first().is_some_and(|token| token == " ") && pipeline::marks_spaces(self.kind) {
+            spans[0] = 0..0;
+        }
+        Encoded {
+            ids: encoding.get_ids().to_vec(),
+            tokens: encoding.get_tokens().iter().map(|token| shown(token)).collect(),
+            spans,
+        }
+    }
+
+    /// Encodes a text as ids alone, which is faster.
+    pub fn encode_ids(&self, text: &str) -> Vec<u32> {
+        self.inner.encode_fast(text, false).expect(ANY_TEXT).get_ids().to_vec()
+    }
+
+    /// Encodes many texts as ids, on all threads; the results are in the order of the texts.
+    pub fn encode_batch<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Vec<Vec<u32>> {
+        texts.par_iter().map(|text| self.encode_ids(text.as_ref())).collect()
+    }
+}
+
+const ANY_TEXT: &str = "a checked tokenizer encodes any text";
+
+fn kind_of(model: &ModelWrapper) -> TokenizerKind {
+    match model {
+        ModelWrapper::BPE(bpe) if bpe.byte_fallback => TokenizerKind::Bpe,
+        ModelWrapper::BPE(_) => TokenizerKind::Char,
+        ModelWrapper::Unigram(_) => TokenizerKind::Unigram,
+        ModelWrapper::WordPiece(_) => TokenizerKind::Wordpiece,
+        ModelWrapper::WordLevel(_) => TokenizerKind::Wordlevel,
+    }
+}
+
+/// The pieces of text that the ids stand for.
+fn check_vocabulary(kind: TokenizerKind, model: &ModelWrapper) -> Result<Vec<Piece>, String> {
+    let token = |id: usize| model.id_to_token(id as u32);
+    for (id, special) in SPECIAL_TOKENS.iter().enumerate() {
+        match token(id) {
+            Some(found) if found == *special => {}
+            found => return Err(format!("token {id} should be {special}, but is {found:?}")),
+        }
+    }
+    if spells_bytes(kind)
+        && let Some(missing) = (0..=u8::MAX).map(byte_token).find(|token| model.token_to_id(token).is_none())
+    {
+        return Err(format!("{missing} is not in its vocabulary"));
+    }
+    let tokens = (0..model.get_vocab_size()).map(|id| token(id).ok_or_else(|| format!("it has no token {id}")));
+    tokens.enumerate().map(|(id, token)| token.map(|token| Piece::new(kind, id as u32, &token))).collect()
+}
+
+fn byte_token(byte: u8) -> String {
+    format!("<0x{byte:02X}>")
+}
+
+fn shown(token: &str) -> String {
+    token.replace(' ', "▁")
+}
+
+#[cfg(test)]
+mod tests;
