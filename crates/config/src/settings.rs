@@ -1,6 +1,8 @@
 //! Every setting, with its default and the reason for it.
 //!
-//! The doc comment of a field is what a user reads: `rnnsearch config default` and `rnnsearch config schema` print it.
+//! The doc comment of a field, and of a variant, is what a user reads: `rnnsearch config default` and `rnnsearch config
+//! schema` print it. The `range` and `length` attributes are what a file is checked against: nothing else repeats them.
+//! What two settings ask of each other is in `rules.rs`.
 
 use std::path::PathBuf;
 
@@ -11,11 +13,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the parallel text is and what of it is used.
+    /// Where the parallel text is and what of it is used. Relative paths start at the folder of this file.
     pub data: DataConfig,
     /// How text becomes tokens.
     pub tokenizer: TokenizerConfig,
-    /// The shape of the network.
+    /// The shape of the network. The letters in parentheses are the paper's.
     pub model: ModelConfig,
     /// How the network is trained.
     pub training: TrainingConfig,
@@ -25,23 +27,30 @@ pub struct Config {
     pub translation: TranslationConfig,
 }
 
-/// Where the parallel text is and what of it is used. Paths are relative to the configuration file.
+/// Where the parallel text is and what of it is used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
     /// Name of the source language, for reports ("de").
+    #[schemars(length(min = 1))]
     pub source_language: String,
     /// Name of the target language, for reports ("en").
+    #[schemars(length(min = 1))]
     pub target_language: String,
-    /// The training corpora; all are used, one after the other.
+    /// The training corpora; all are used, one after the other. Each is either two files, `source` and `target`, or one
+    /// file of pairs, `tsv` or `jsonl`. Any of them may be compressed with gzip, zstd or xz.
     pub train: Vec<CorpusConfig>,
-    /// The validation corpus, which picks the best model. Never the test set.
+    /// The validation corpus, which picks the best model. Never the test set. Its form is that of a training corpus.
     pub validation: Option<CorpusConfig>,
     /// Training pairs with more tokens than this on a side are left out (and counted).
+    #[schemars(range(min = 1, max = 100000))]
     pub max_length: usize,
     /// Training pairs with fewer tokens than this on a side are left out (and counted).
+    #[schemars(range(min = 1, max = 100000))]
     pub min_length: usize,
-    /// Training pairs where one side has more than this many times the tokens of the other are left out; 0 keeps all.
+    /// Training pairs where one side has more than this many times the tokens of the other are left out (and counted);
+    /// 0 keeps all.
+    #[schemars(range(min = 0.0))]
     pub max_ratio: f64,
 }
 
@@ -67,21 +76,27 @@ impl Default for DataConfig {
 pub struct CorpusConfig {
     /// File of source sentences, one a line.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"corpus.de")]
     pub source: Option<PathBuf>,
     /// File of target sentences, one a line, parallel to `source`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"corpus.en")]
     pub target: Option<PathBuf>,
     /// File of pairs: source, a tab, target.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"corpus.tsv")]
     pub tsv: Option<PathBuf>,
     /// File of JSON objects, one a line.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"corpus.jsonl")]
     pub jsonl: Option<PathBuf>,
     /// Field of the JSON object that holds the source sentence (default "source").
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"de")]
     pub source_field: Option<String>,
     /// Field of the JSON object that holds the target sentence (default "target").
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"en")]
     pub target_field: Option<String>,
 }
 
@@ -89,19 +104,23 @@ pub struct CorpusConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenizerConfig {
-    /// The kind of units: `bpe` and `unigram` (sub-words that can spell any text), `wordpiece`, `wordlevel` (the paper's: the most frequent words and UNK), `char`.
+    /// The kind of units.
     pub kind: TokenizerKind,
     /// One vocabulary for both languages (true), or one a language (false).
     pub joint: bool,
     /// Size of the vocabulary, special tokens included; with `joint = false`, of each.
+    #[schemars(range(min = 8, max = 1000000))]
     pub vocabulary: usize,
     /// Size of the source vocabulary where it differs; only with `joint = false`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8, max = 1_000_000), example = 8000)]
     pub source_vocabulary: Option<usize>,
     /// Size of the target vocabulary where it differs; only with `joint = false`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8, max = 1_000_000), example = 8000)]
     pub target_vocabulary: Option<usize>,
     /// Units seen fewer times than this in the training text are not in the vocabulary.
+    #[schemars(range(min = 1))]
     pub min_frequency: u64,
     /// Lower-case all text before anything else.
     pub lowercase: bool,
@@ -137,35 +156,42 @@ pub enum TokenizerKind {
     Char,
 }
 
-/// The shape of the network. The names in brackets are the paper's.
+/// The shape of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
-    /// Size of a word embedding [m].
+    /// Size of a word embedding (m).
+    #[schemars(range(min = 1, max = 65536))]
     pub embedding: usize,
-    /// Units of the encoder, a direction [n].
+    /// Units of the encoder, a direction (n).
+    #[schemars(range(min = 1, max = 65536))]
     pub encoder_hidden: usize,
-    /// Units of the decoder [n].
+    /// Units of the decoder (n).
+    #[schemars(range(min = 1, max = 65536))]
     pub decoder_hidden: usize,
-    /// Units of the alignment model [n'].
+    /// Units of the alignment model (n'), with `attention = "additive"`.
+    #[schemars(range(min = 1, max = 65536))]
     pub attention_hidden: usize,
-    /// Maxout units of the readout [l].
+    /// Maxout units of the readout (l).
+    #[schemars(range(min = 1, max = 65536))]
     pub readout: usize,
     /// Bidirectional layers of the encoder.
+    #[schemars(range(min = 1, max = 64))]
     pub encoder_layers: usize,
     /// Recurrent layers of the decoder; the first one attends.
+    #[schemars(range(min = 1, max = 64))]
     pub decoder_layers: usize,
-    /// What the decoder sees of the source: `additive` attention (RNNsearch), or `none`: the last forward annotation at every step (RNNencdec).
+    /// What the decoder sees of the source.
     pub attention: Attention,
-    /// Where the reset gate acts: `before` the recurrent product, U(r∘h), as in the paper, or `after` it, r∘(Uh+b), as in cuDNN and PyTorch.
+    /// Where the reset gate r acts.
     pub reset: Reset,
     /// One embedding table for source and target; needs a joint vocabulary.
     pub share_embeddings: bool,
-    /// The output layer uses the target embedding table; needs `readout = embedding`.
+    /// The output layer uses the target embedding table; needs `readout` equal to `embedding`.
     pub tie_output: bool,
-    /// Initial weights: `paper` (appendix B.1), or `xavier` (Glorot uniform matrices, N(0, 0.1²) embeddings); recurrent matrices are orthogonal in both.
+    /// How initial weights are drawn; recurrent matrices are orthogonal in any case.
     pub initialization: Initialization,
-    /// Where and how often units are dropped while training.
+    /// How often units are dropped while training, and where; 0 is never.
     pub dropout: DropoutConfig,
 }
 
@@ -195,7 +221,7 @@ impl Default for ModelConfig {
 pub enum Attention {
     /// RNNsearch: a context of its own for every target word (section 3.1).
     Additive,
-    /// RNNencdec: one fixed vector, the last forward annotation.
+    /// RNNencdec: one fixed vector for all of them, the last forward annotation.
     None,
 }
 
@@ -203,9 +229,9 @@ pub enum Attention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reset {
-    /// `U (r ∘ h)`: the paper's, appendix A.1.1.
+    /// Before the recurrent product, U (r ∘ h): the paper's, appendix A.1.1.
     Before,
-    /// `r ∘ (U h + b_u)`: cuDNN's and PyTorch's.
+    /// After it, r ∘ (U h + b_u): cuDNN's and PyTorch's.
     After,
 }
 
@@ -219,17 +245,21 @@ pub enum Initialization {
     Xavier,
 }
 
-/// Where and how often units are dropped while training; rates from 0 (never) to below 1.
+/// How often units are dropped while training, and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DropoutConfig {
     /// Of the embedded words, source and target.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub embedding: f64,
     /// Of the previous state where it enters a recurrent product.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub recurrent: f64,
     /// Of the annotations, and between the layers of a stack.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub hidden: f64,
     /// Of the readout, before the output layer.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub readout: f64,
     /// Drop the same units at every position of a sequence (Gal & Ghahramani 2016) instead of drawing anew.
     pub variational: bool,
@@ -247,27 +277,33 @@ impl Default for DropoutConfig {
 pub struct TrainingConfig {
     /// All random choices follow from this: weights, order, dropout.
     pub seed: u64,
-    /// Stop after this many passes over the training text; 0 for no limit.
+    /// Stop after this many passes over the training text; 0 for no limit, then `max_updates` sets it.
     pub max_epochs: u64,
-    /// Stop after this many updates; 0 for no limit.
+    /// Stop after this many updates; 0 for no limit, then `max_epochs` sets it.
     pub max_updates: u64,
-    /// How much goes into a batch: a number of `sentences` or a number of target `tokens` (padding included).
+    /// What `batch_size` counts.
     pub batch_by: BatchBy,
-    /// Sentences, or tokens, of one update.
+    /// How much goes into the batch of one update.
+    #[schemars(range(min = 1, max = 1000000))]
     pub batch_size: usize,
     /// Batches sorted by length together, so that little padding is needed (the paper sorts 20); 1 sorts none.
+    #[schemars(range(min = 1, max = 10000))]
     pub sort_batches: usize,
     /// Share of the probability that the target of the loss gives to all other words.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub label_smoothing: f64,
     /// The gradient is scaled down to this norm when it is longer; 0 never scales.
+    #[schemars(range(min = 0.0))]
     pub clip_norm: f64,
     /// Validate every so many updates; 0 for once an epoch.
     pub validate_every: u64,
     /// Write a checkpoint every so many updates; 0 for at every validation.
     pub checkpoint_every: u64,
     /// Keep this many checkpoints; older ones are deleted.
+    #[schemars(range(min = 1, max = 10000))]
     pub keep_checkpoints: usize,
     /// Report the loss every so many updates where there is no terminal to draw a bar on.
+    #[schemars(range(min = 1))]
     pub log_every: u64,
     /// Stop after this many validations without a better score; 0 never stops early.
     pub patience: u64,
@@ -313,21 +349,28 @@ pub enum BatchBy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerConfig {
-    /// `adam`, `adamw`, `adadelta` (the paper's) or `sgd`.
+    /// The rule itself.
     pub kind: OptimizerKind,
     /// The learning rate; 1 for the paper's `adadelta`.
+    #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0))]
     pub learning_rate: f64,
     /// Decay of the first moment (`adam`, `adamw`).
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta1: f64,
     /// Decay of the second moment (`adam`, `adamw`).
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub beta2: f64,
     /// Keeps denominators from zero; 1e-6 in the paper's `adadelta`.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub epsilon: f64,
     /// Decay of the running averages (`adadelta`).
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub rho: f64,
     /// Momentum (`sgd`); 0 for none.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub momentum: f64,
     /// Weight decay: decoupled in `adamw`, added to the gradient otherwise.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub weight_decay: f64,
 }
 
@@ -364,15 +407,17 @@ pub enum OptimizerKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScheduleConfig {
-    /// `constant`; `inverse-square-root`: falls with 1/√update once `warmup` is over; `plateau`: multiplied by `factor` after `patience` validations without a better score.
+    /// The course it takes.
     pub kind: ScheduleKind,
     /// Updates over which the rate rises linearly from 0; 0 for none.
     pub warmup: u64,
-    /// What `plateau` multiplies the rate by.
+    /// What the rate is multiplied by (`plateau`).
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub factor: f64,
-    /// Validations without a better score that `plateau` bears.
+    /// Validations without a better score before that happens (`plateau`).
     pub patience: u64,
-    /// The rate falls no lower than this.
+    /// The rate falls no lower than this (`plateau`, `inverse-square-root`).
+    #[schemars(range(min = 0.0))]
     pub min_learning_rate: f64,
 }
 
@@ -386,11 +431,11 @@ impl Default for ScheduleConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
-    /// It does not, but for the warm-up.
+    /// It does not change once `warmup` is over.
     Constant,
-    /// It falls with the inverse square root of the update.
+    /// It falls with 1/√update once `warmup` is over.
     InverseSquareRoot,
-    /// It falls when validation stops getting better.
+    /// It is multiplied by `factor` after `patience` validations without a better score.
     Plateau,
 }
 
@@ -398,13 +443,15 @@ pub enum ScheduleKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValidationConfig {
-    /// The score that picks the best model: `bleu`, `chrf` or `loss`.
+    /// The score that picks the best model.
     pub metric: Metric,
     /// Hypotheses kept at a step; 1 is greedy.
+    #[schemars(range(min = 1, max = 1000))]
     pub beam_size: usize,
     /// Translate only this many of the first validation sentences; 0 for all. The loss is always over all.
     pub max_sentences: usize,
     /// Show this many sentences with their translations at every validation.
+    #[schemars(range(min = 0, max = 1000))]
     pub samples: usize,
 }
 
@@ -431,16 +478,21 @@ pub enum Metric {
 #[serde(deny_unknown_fields, default)]
 pub struct TranslationConfig {
     /// Hypotheses kept at a step; 1 is greedy.
+    #[schemars(range(min = 1, max = 1000))]
     pub beam_size: usize,
     /// A hypothesis is scored by log_prob / length^length_penalty; 0 scores by log_prob alone.
+    #[schemars(range(min = 0.0, max = 10.0))]
     pub length_penalty: f64,
     /// A translation has at most `max_ratio` × source tokens + `max_extra` tokens.
+    #[schemars(range(min = 0.0, max = 1000.0))]
     pub max_ratio: f64,
-    /// See `max_ratio`.
+    /// The tokens a translation may have beyond `max_ratio` × source tokens.
+    #[schemars(range(min = 0, max = 100000))]
     pub max_extra: usize,
     /// Sources with more tokens than this are split between sentences or words and translated in pieces.
+    #[schemars(range(min = 1, max = 100000))]
     pub max_source_length: usize,
-    /// Replace UNK by the source word it looked at most (wordlevel vocabularies).
+    /// Replace UNK by the source word it looked at most (`wordlevel` vocabularies; needs attention).
     pub replace_unknown: bool,
 }
 

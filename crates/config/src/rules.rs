@@ -1,0 +1,273 @@
+//! What settings ask of each other, once each of them is in its range.
+
+use crate::error::{ConfigError, Fault, Mistake, Place, Setting};
+use crate::key::{KeyPath, Segment};
+use crate::layers::Layers;
+use crate::schema;
+use crate::settings::{
+    Attention, BatchBy, Config, CorpusConfig, OptimizerConfig, OptimizerKind, ScheduleConfig, ScheduleKind,
+    TokenizerKind, TrainingConfig,
+};
+
+/// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
+const BYTE_FALLBACK: usize = 256 + 4;
+
+/// Which rules a configuration has to obey.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    training: bool,
+}
+
+impl Rules {
+    /// Those that hold for any configuration, also one that names no corpus.
+    pub(crate) const ALWAYS: Self = Self { training: false };
+    /// Those and what a training needs.
+    pub(crate) const FOR_TRAINING: Self = Self { training: true };
+
+    /// The mistakes in `config`, which comes from `layers`.
+    pub(crate) fn broken(self, config: &Config, layers: &Layers<'_>) -> Result<Vec<Mistake>, ConfigError> {
+        let mut court = Court { values: crate::write::table(config)?, layers, mistakes: Vec::new() };
+        data(&mut court, config);
+        tokenizer(&mut court, config);
+        model(&mut court, config);
+        training(&mut court, config);
+        optimizer(&mut court, &config.training.optimizer);
+        schedule(&mut court, &config.training);
+        translation(&mut court, config);
+        if self.training {
+            needs_of_training(&mut court, config);
+        }
+        Ok(court.mistakes)
+    }
+}
+
+fn data(court: &mut Court<'_>, config: &Config) {
+    let data = &config.data;
+    for (index, corpus) in data.train.iter().enumerate() {
+        corpus_form(court, &KeyPath::from_dotted("data.train").index(index), corpus);
+    }
+    if let Some(corpus) = &data.validation {
+        corpus_form(court, &KeyPath::from_dotted("data.validation"), corpus);
+    }
+    if data.min_length > data.max_length {
+        court.contradiction(
+            &["data.min_length", "data.max_length"],
+            "no sentence is within both: lower `min_length` or raise `max_length`",
+        );
+    }
+    if data.max_ratio > 0.0 && data.max_ratio < 1.0 {
+        court.bad_value(
+            "data.max_ratio",
+            "0 or a number from 1 up",
+            "of every pair one side is the longer one, by a ratio of at least 1",
+        );
+    }
+}
+
+/// A corpus has one form, all of it, and nothing of another.
+fn corpus_form(court: &mut Court<'_>, path: &KeyPath, corpus: &CorpusConfig) {
+    let given: Vec<&str> = [
+        ("source", corpus.source.is_some()),
+        ("target", corpus.target.is_some()),
+        ("tsv", corpus.tsv.is_some()),
+        ("jsonl", corpus.jsonl.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(key, given)| given.then_some(key))
+    .collect();
+    let form = "a corpus is either two files, `source` and `target`, or one file, `tsv` or `jsonl`";
+    match given.as_slice() {
+        ["source", "target"] | ["tsv"] | ["jsonl"] => {}
+        [] => court.corpus(path, format!("`{path}` names no file"), form),
+        ["source"] => court.corpus(path, format!("`{path}` has a `source` and no `target`"), form),
+        ["target"] => court.corpus(path, format!("`{path}` has a `target` and no `source`"), form),
+        several => {
+            let message = format!("`{path}` has {}", schema::list(several.iter().copied()));
+            court.corpus(path, message, form);
+        }
+    }
+    for (key, field) in [("source_field", &corpus.source_field), ("target_field", &corpus.target_field)] {
+        if field.is_some() && corpus.jsonl.is_none() {
+            let message = format!("`{}` is for a `jsonl` corpus, and `{path}` is none", path.key(key));
+            court.corpus(&path.key(key), message, "the other forms have no fields: remove it");
+        }
+    }
+}
+
+fn tokenizer(court: &mut Court<'_>, config: &Config) {
+    let tokenizer = &config.tokenizer;
+    let sizes = [
+        ("tokenizer.vocabulary", Some(tokenizer.vocabulary)),
+        ("tokenizer.source_vocabulary", tokenizer.source_vocabulary),
+        ("tokenizer.target_vocabulary", tokenizer.target_vocabulary),
+    ];
+    for (key, size) in &sizes[1..] {
+        if tokenizer.joint && size.is_some() {
+            court.contradiction(&[key, "tokenizer.joint"], "a joint vocabulary has one size, `tokenizer.vocabulary`");
+        }
+    }
+    if matches!(tokenizer.kind, TokenizerKind::Bpe | TokenizerKind::Unigram) {
+        for (key, _) in sizes.iter().filter(|(_, size)| size.is_some_and(|size| size < BYTE_FALLBACK)) {
+            let help = format!("to spell any text, it holds all bytes and the special tokens: {BYTE_FALLBACK} or more");
+            court.contradiction(&[key, "tokenizer.kind"], &help);
+        }
+    }
+}
+
+fn model(court: &mut Court<'_>, config: &Config) {
+    let (model, default) = (&config.model, Config::default().model);
+    if model.share_embeddings && !config.tokenizer.joint {
+        let help = "one table needs one vocabulary: set `tokenizer.joint = true` or `model.share_embeddings = false`";
+        court.contradiction(&["model.share_embeddings", "tokenizer.joint"], help);
+    }
+    if model.tie_output && model.readout != model.embedding {
+        let help =
+            "a readout of another size does not fit the embedding table: make both equal, or set `tie_output = false`";
+        court.contradiction(&["model.tie_output", "model.readout", "model.embedding"], help);
+    }
+    let fixed = model.attention == Attention::None;
+    if fixed && model.attention_hidden != default.attention_hidden {
+        let help = "without attention there is no alignment model: remove `attention_hidden`";
+        court.contradiction(&["model.attention_hidden", "model.attention"], help);
+    }
+    if fixed && config.translation.replace_unknown && config.tokenizer.kind == TokenizerKind::Wordlevel {
+        let help = "without attention no source word is known for an UNK: set `translation.replace_unknown = false`";
+        court.contradiction(&["model.attention", "translation.replace_unknown"], help);
+    }
+}
+
+fn training(court: &mut Court<'_>, config: &Config) {
+    let training = &config.training;
+    if training.max_epochs == 0 && training.max_updates == 0 {
+        let help = "training would never end: set one of them";
+        court.contradiction(&["training.max_epochs", "training.max_updates"], help);
+    }
+    if training.batch_by == BatchBy::Tokens && training.batch_size < config.data.max_length {
+        let help = "a batch must hold the longest sentence: raise `batch_size`, or lower `max_length`";
+        court.contradiction(&["training.batch_size", "training.batch_by", "data.max_length"], help);
+    }
+}
+
+/// A value that the optimiser chosen never looks at was meant for another one.
+fn optimizer(court: &mut Court<'_>, optimizer: &OptimizerConfig) {
+    use OptimizerKind::{Adadelta, Adam, Adamw, Sgd};
+    let default = OptimizerConfig::default();
+    let unused: [(&str, bool, &[OptimizerKind], &str); 4] = [
+        ("beta1", optimizer.beta1 != default.beta1, &[Adam, Adamw], "`adam` and `adamw` have"),
+        ("beta2", optimizer.beta2 != default.beta2, &[Adam, Adamw], "`adam` and `adamw` have"),
+        ("rho", optimizer.rho != default.rho, &[Adadelta], "`adadelta` has"),
+        ("momentum", optimizer.momentum != default.momentum, &[Sgd], "`sgd` has"),
+    ];
+    for (name, changed, kinds, who) in unused {
+        if changed && !kinds.contains(&optimizer.kind) {
+            let key = format!("training.optimizer.{name}");
+            court.contradiction(&[&key, "training.optimizer.kind"], &format!("only {who} `{name}`: remove it"));
+        }
+    }
+}
+
+/// A value that the schedule chosen never looks at was meant for another one.
+fn schedule(court: &mut Court<'_>, training: &TrainingConfig) {
+    let (schedule, default) = (&training.schedule, ScheduleConfig::default());
+    let kind = "training.schedule.kind";
+    let plateau = schedule.kind == ScheduleKind::Plateau;
+    if !plateau && schedule.factor != default.factor {
+        court.contradiction(&["training.schedule.factor", kind], "only `plateau` has a `factor`: remove it");
+    }
+    if !plateau && schedule.patience != default.patience {
+        court.contradiction(&["training.schedule.patience", kind], "only `plateau` has `patience`: remove it");
+    }
+    let falls = schedule.kind != ScheduleKind::Constant;
+    if !falls && schedule.min_learning_rate != default.min_learning_rate {
+        court.contradiction(&["training.schedule.min_learning_rate", kind], "a constant rate never falls: remove it");
+    }
+    if falls && schedule.min_learning_rate > training.optimizer.learning_rate {
+        let keys = ["training.schedule.min_learning_rate", "training.optimizer.learning_rate"];
+        court.contradiction(&keys, "the rate cannot fall to more than it begins with: lower `min_learning_rate`");
+    }
+}
+
+fn translation(court: &mut Court<'_>, config: &Config) {
+    if config.translation.max_ratio == 0.0 && config.translation.max_extra == 0 {
+        let help = "no translation would have a token: set one of them";
+        court.contradiction(&["translation.max_ratio", "translation.max_extra"], help);
+    }
+}
+
+fn needs_of_training(court: &mut Court<'_>, config: &Config) {
+    if config.data.train.is_empty() {
+        let help = "add `[[data.train]]` with `source = \"FILE\"` and `target = \"FILE\"`, or `tsv` or `jsonl`";
+        court.corpus(&KeyPath::from_dotted("data.train"), "there is no training corpus".into(), help);
+    }
+    if config.data.validation.is_some() {
+        return;
+    }
+    let training = &config.training;
+    let needs: [(&str, bool, &str); 3] = [
+        (
+            "training.schedule.kind",
+            training.schedule.kind == ScheduleKind::Plateau,
+            "`training.schedule.kind = \"constant\"`",
+        ),
+        ("training.patience", training.patience > 0, "`training.patience = 0`"),
+        ("training.validate_every", training.validate_every > 0, "`training.validate_every = 0`"),
+    ];
+    for (key, needed, instead) in needs {
+        if needed {
+            court.needs_validation(key, instead);
+        }
+    }
+}
+
+/// Collects mistakes and finds out where the settings in question come from.
+struct Court<'l> {
+    values: toml::Table,
+    layers: &'l Layers<'l>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Court<'_> {
+    /// Settings that cannot be together; the first that is not a default leads.
+    fn contradiction(&mut self, keys: &[&str], help: &str) {
+        let mut settings: Vec<Setting> = keys.iter().map(|key| self.setting(&KeyPath::from_dotted(key))).collect();
+        settings.sort_by_key(|setting| matches!(setting.place, Place::Default { .. }));
+        let place = settings[0].place.clone();
+        self.mistakes.push(Mistake { place, fault: Fault::Contradiction { settings }, help: Some(help.to_owned()) });
+    }
+
+    fn bad_value(&mut self, key: &str, expected: &str, help: &str) {
+        let Setting { key, value, place } = self.setting(&KeyPath::from_dotted(key));
+        let fault = Fault::BadValue { key, given: format!("`{value}`"), expected: expected.to_owned() };
+        self.mistakes.push(Mistake { place, fault, help: Some(help.to_owned()) });
+    }
+
+    fn corpus(&mut self, path: &KeyPath, message: String, help: &str) {
+        let place = self.layers.place(path);
+        self.mistakes.push(Mistake { place, fault: Fault::Corpus { message }, help: Some(help.to_owned()) });
+    }
+
+    fn needs_validation(&mut self, key: &str, instead: &str) {
+        let Setting { key, value, place } = self.setting(&KeyPath::from_dotted(key));
+        let default = if matches!(place, Place::Default { .. }) { " (the default)" } else { "" };
+        let message = format!("`{key} = {value}`{default} needs a validation corpus");
+        let help = Some(format!("add `[data.validation]` with `source` and `target`, or set {instead}"));
+        self.mistakes.push(Mistake { place, fault: Fault::Corpus { message }, help });
+    }
+
+    fn setting(&self, path: &KeyPath) -> Setting {
+        let value = lookup(&self.values, path.segments()).map(crate::write::value).unwrap_or_default();
+        Setting { key: path.to_string(), value, place: self.layers.place(path) }
+    }
+}
+
+fn lookup<'v>(table: &'v toml::Table, path: &[Segment]) -> Option<&'v toml::Value> {
+    let [Segment::Key(key), below @ ..] = path else { return None };
+    let mut value = table.get(key)?;
+    for segment in below {
+        value = match segment {
+            Segment::Key(key) => value.get(key)?,
+            Segment::Index(index) => value.get(*index)?,
+        };
+    }
+    Some(value)
+}
