@@ -107,8 +107,9 @@ fn tokenizer(court: &mut Court<'_>, config: &Config) {
         }
     }
     if matches!(tokenizer.kind, TokenizerKind::Bpe | TokenizerKind::Unigram) {
-        for (key, _) in sizes.iter().filter(|(_, size)| size.is_some_and(|size| size < BYTE_FALLBACK)) {
-            let help = format!("to spell any text, it holds all bytes and the special tokens: {BYTE_FALLBACK} or more");
+        for (key, _) in sizes.iter().filter(|(_, size)| size.is_some_and(|size| size <= BYTE_FALLBACK)) {
+            let help =
+                format!("to spell any text, it holds all bytes and the special tokens: take more than {BYTE_FALLBACK}");
             court.contradiction(&[key, "tokenizer.kind"], &help);
         }
     }

@@ -1,7 +1,7 @@
 //! The JSON schema of a configuration, and what it says of a single value.
 //!
-//! The schema is derived from the types in `settings`, so that documentation, ranges and allowed values have one source.
-//! Every type is written out where it is used (there is no `$ref`): a node of the schema tells all about its value.
+//! The schema is derived from the types in `settings`, so that documentation, ranges and allowed values have one
+//! source. Every type is written out where it is used (there is no `$ref`): a node tells all about its value.
 
 use std::sync::LazyLock;
 
