@@ -1,0 +1,252 @@
+//! A gated recurrent unit over a padded batch.
+
+use crate::Reset;
+use crate::cell::{Cell, CellBackward, Step, StepBackward, Steps, mask};
+use crate::rows::{Deal, Rows, columns, play, read, row};
+use crate::vector;
+
+/// A recurrence over a batch: its weights and what enters it.
+#[derive(Clone, Copy, Debug)]
+pub struct Gru<'a> {
+    /// The size of a state.
+    pub n: usize,
+    /// The number of sentences.
+    pub batch: usize,
+    /// The number of positions, padding included.
+    pub len: usize,
+    /// The state before the first position read, `[batch, n]`.
+    pub initial: &'a [f32],
+    /// [U_r | U_z | U], `[n, 3n]`.
+    pub weight: &'a [f32],
+    /// b_u, `[n]`; only with [`Reset::After`].
+    pub bias: Option<&'a [f32]>,
+    /// Where the reset gate acts.
+    pub reset: Reset,
+    /// The number of words of each sentence, `[batch]`; none where all are full. Where a position is padding the
+    /// state is carried through, and nothing is computed.
+    pub lengths: Option<&'a [usize]>,
+    /// What multiplies the state where it enters the recurrent products, `[len or 1, batch, n]`, in reading order.
+    pub dropout: Option<&'a [f32]>,
+    /// Whether the last position is read first.
+    pub reversed: bool,
+}
+
+/// What the forward pass keeps for the backward pass.
+#[derive(Clone, Debug)]
+pub struct GruTape {
+    gates: Vec<f32>,
+    inner: Vec<f32>,
+}
+
+/// The gradients of all that enters a [`Gru`], in the same shapes.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "named as the inputs are")]
+pub struct GruGradients {
+    pub projected: Vec<f32>,
+    pub initial: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
+}
+
+impl Gru<'_> {
+    /// The position read at a step.
+    fn position(&self, step: usize) -> usize {
+        if self.reversed { self.len - 1 - step } else { step }
+    }
+
+    fn is_word(&self, sentence: usize, position: usize) -> bool {
+        self.lengths.is_none_or(|lengths| position < lengths[sentence])
+    }
+
+    /// The states at their positions, `[len, batch, n]`; `projected` is W x + b for the three gates, `[len, batch, 3n]`.
+    pub fn forward(&self, projected: Vec<f32>) -> (Vec<f32>, GruTape) {
+        let cell = Cell::new(self.weight, self.bias, self.reset, self.n);
+        let size = self.len * self.batch * self.n;
+        assert_eq!(projected.len(), 3 * size);
+        let (mut states, mut gates, mut inner) = (vec![0.0; size], projected, vec![0.0; size]);
+        let deal = Deal::new(self.batch);
+        let hands =
+            deal.rows(&mut states, self.n).zip(deal.rows(&mut gates, 3 * self.n)).zip(deal.rows(&mut inner, self.n));
+        play(hands, |hand, ((states, gates), inner)| {
+            self.run(&cell, deal.sentences(hand).collect(), states, gates, inner)
+        });
+        (states, GruTape { gates, inner })
+    }
+
+    /// The whole sequence of one hand's sentences.
+    fn run(&self, cell: &Cell, sentences: Vec<usize>, mut states: Rows, mut gates: Rows, mut inner: Rows) {
+        for step in 0..self.len {
+            let position = self.position(step);
+            let (before, now) = self.split(&mut states, position);
+            let previous: Vec<&[f32]> = match before {
+                Some(before) => read(before, 0, self.n),
+                None => sentences.iter().map(|&b| row(self.initial, b, self.n)).collect(),
+            };
+            let rows = previous.iter().zip(now).zip(&mut gates[position]).zip(&mut inner[position]).zip(&sentences);
+            let mut active = Active::default();
+            for ((((&previous, now), gates), inner), &b) in rows {
+                if self.is_word(b, position) {
+                    active.push(
+                        previous,
+                        gates,
+                        inner,
+                        now,
+                        self.dropout.map(|d| mask(d, step, self.batch, b, self.n)),
+                    );
+                } else {
+                    now.copy_from_slice(previous);
+                }
+            }
+            active.forward(cell);
+        }
+    }
+
+    /// The rows of the state before a position in reading order, if any, and those at it.
+    fn split<'s, 'r>(
+        &self,
+        states: &'s mut Rows<'r>,
+        position: usize,
+    ) -> (Option<&'s [&'r mut [f32]]>, &'s mut [&'r mut [f32]]) {
+        if self.reversed {
+            let (now, before) = states.split_at_mut(position + 1);
+            (before.first().map(Vec::as_slice), &mut now[position])
+        } else {
+            let (before, now) = states.split_at_mut(position);
+            (before.last().map(Vec::as_slice), &mut now[0])
+        }
+    }
+
+    /// From the gradient of the states, `[len, batch, n]`, those of the inputs.
+    pub fn backward(&self, states: &[f32], tape: &GruTape, d_states: &[f32]) -> GruGradients {
+        let cell = CellBackward::new(self.weight, self.reset, self.n);
+        let previous = self.previous(states);
+        let dropped = self.dropout.map(|dropout| self.dropped(&previous, dropout));
+        let read = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_states };
+        let mut d_projected = vec![0.0; 3 * states.len()];
+        let mut d_initial = vec![0.0; self.initial.len()];
+        let mut d_product = vec![0.0; if self.reset == Reset::After { states.len() } else { 0 }];
+        let deal = Deal::new(self.batch);
+        let mut products = deal.rows(&mut d_product, self.n);
+        let hands = deal
+            .sentence_rows(&mut d_initial, self.n)
+            .zip(deal.rows(&mut d_projected, 3 * self.n))
+            .map(|(d_state, d_gates)| (d_state, d_gates, products.next().unwrap_or_default()));
+        play(hands, |hand, (d_state, d_gates, d_product)| {
+            self.run_backward(&cell, deal.sentences(hand).collect(), &read, d_state, d_gates, d_product);
+        });
+        let steps =
+            Steps { n: self.n, input: read.input, inner: &tape.inner, d_gates: &d_projected, d_product: &d_product };
+        let (weight, bias) = (steps.weight_gradient(), steps.bias_gradient());
+        GruGradients { weight, bias, projected: d_projected, initial: d_initial }
+    }
+
+    /// The whole sequence of one hand's sentences, last step first.
+    fn run_backward(
+        &self,
+        cell: &CellBackward,
+        sentences: Vec<usize>,
+        from: &Read,
+        mut d_state: Vec<&mut [f32]>,
+        mut d_gates: Rows,
+        mut d_product: Rows,
+    ) {
+        let n = self.n;
+        let mut scratch = vec![0.0; d_state.len() * n];
+        for step in (0..self.len).rev() {
+            let position = self.position(step);
+            for (d_state, &b) in d_state.iter_mut().zip(&sentences) {
+                vector::add(d_state, row(from.d_states, position * self.batch + b, n));
+            }
+            let active: Vec<bool> = sentences.iter().map(|&b| self.is_word(b, position)).collect();
+            let words =
+                || sentences.iter().zip(&active).filter(|(_, active)| **active).map(|(b, _)| position * self.batch + b);
+            let rows = |buffer, width| words().map(|i| row(buffer, i, width)).collect::<Vec<_>>();
+            let masks: Option<Vec<&[f32]>> = self
+                .dropout
+                .map(|dropout| words().map(|i| mask(dropout, step, self.batch, i % self.batch, n)).collect());
+            cell.backward(
+                StepBackward {
+                    previous: &rows(from.previous, n),
+                    input: &rows(from.input, n),
+                    dropout: masks.as_deref(),
+                    gates: &rows(&from.tape.gates, 3 * n),
+                    inner: &rows(&from.tape.inner, n),
+                    d_state: &mut only(&mut d_state, &active),
+                    d_gates: &mut only(&mut d_gates[position], &active),
+                    d_product: &mut d_product.get_mut(position).map_or_else(Vec::new, |rows| only(rows, &active)),
+                },
+                &mut scratch,
+            );
+        }
+    }
+
+    /// The state before each position, `[len, batch, n]`.
+    fn previous(&self, states: &[f32]) -> Vec<f32> {
+        let (first, kept) = (self.batch * self.n, states.len() - self.batch * self.n);
+        if self.reversed { [&states[first..], self.initial].concat() } else { [self.initial, &states[..kept]].concat() }
+    }
+
+    /// The state before each position as it enters the recurrent products.
+    fn dropped(&self, previous: &[f32], dropout: &[f32]) -> Vec<f32> {
+        let mut dropped = vec![0.0; previous.len()];
+        for (i, (dropped, state)) in dropped.chunks_exact_mut(self.n).zip(previous.chunks_exact(self.n)).enumerate() {
+            let step = self.position(i / self.batch);
+            vector::multiply(dropped, state, mask(dropout, step, self.batch, i % self.batch, self.n));
+        }
+        dropped
+    }
+}
+
+/// What the threads of a backward pass read.
+struct Read<'a> {
+    tape: &'a GruTape,
+    previous: &'a [f32],
+    input: &'a [f32],
+    d_states: &'a [f32],
+}
+
+/// The rows at one position that are words.
+#[derive(Default)]
+pub(crate) struct Active<'s> {
+    previous: Vec<&'s [f32]>,
+    gates: Vec<&'s mut [f32]>,
+    inner: Vec<&'s mut [f32]>,
+    next: Vec<&'s mut [f32]>,
+    masks: Vec<&'s [f32]>,
+}
+
+impl<'s> Active<'s> {
+    pub(crate) fn push(
+        &mut self,
+        previous: &'s [f32],
+        gates: &'s mut [f32],
+        inner: &'s mut [f32],
+        next: &'s mut [f32],
+        mask: Option<&'s [f32]>,
+    ) {
+        self.previous.push(previous);
+        self.gates.push(gates);
+        self.inner.push(inner);
+        self.next.push(next);
+        self.masks.extend(mask);
+    }
+
+    /// Computes the new states.
+    pub(crate) fn forward(mut self, cell: &Cell) {
+        let n = self.previous.first().map_or(1, |row| row.len());
+        let mut dropped = vec![0.0; self.masks.len() * n];
+        for ((dropped, mask), state) in dropped.chunks_exact_mut(n).zip(&self.masks).zip(&self.previous) {
+            vector::multiply(dropped, state, mask);
+        }
+        let dropped: Vec<&[f32]> = dropped.chunks_exact(n).collect();
+        let input = if dropped.is_empty() { &self.previous } else { &dropped };
+        let step = Step { previous: &self.previous, input, gates: &mut self.gates, inner: &mut self.inner };
+        cell.forward(step, &mut self.next);
+    }
+}
+
+/// The rows that are active.
+fn only<'s>(rows: &'s mut [&mut [f32]], active: &[bool]) -> Vec<&'s mut [f32]> {
+    let width = rows.first().map_or(0, |row| row.len());
+    columns(rows, 0, width).into_iter().zip(active).filter(|(_, active)| **active).map(|(row, _)| row).collect()
+}

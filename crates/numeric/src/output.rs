@@ -1,0 +1,98 @@
+//! The output layer's cross-entropy, and its gradients, in slices of tokens.
+
+use rayon::prelude::*;
+
+use crate::product::{Matrix, Write, product};
+use crate::vector;
+
+/// The floats of a slice of logits: what is stored instead of `[tokens, vocabulary]`.
+const SLICE: usize = 4 << 20;
+
+/// The columns of the bias' gradient that are summed together.
+const COLUMNS: usize = 1024;
+
+/// The output layer over all target tokens of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    /// The size of a readout.
+    pub size: usize,
+    /// t_i of every target token, `[tokens, size]`.
+    pub readout: &'a [f32],
+    /// W_o, `[size, vocabulary]`.
+    pub weight: &'a [f32],
+    /// b, `[vocabulary]`.
+    pub bias: &'a [f32],
+    /// The word of every target token, below vocabulary.
+    pub targets: &'a [usize],
+    /// ε of label smoothing: the target distribution is 1 - ε at the target word and ε shared by all words.
+    pub smoothing: f32,
+}
+
+/// The gradients of a loss with respect to all that enters an [`Output`], in its shapes.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "named as the inputs are")]
+pub struct OutputGradients {
+    pub readout: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl Output<'_> {
+    /// The cross-entropy in nats, summed over tokens.
+    pub fn loss(&self) -> f64 {
+        self.run(|_, _| {})
+    }
+
+    /// The cross-entropy, and its gradients, while the logits are at hand.
+    pub fn loss_and_gradients(&self) -> (f64, OutputGradients) {
+        let (size, vocabulary) = (self.size, self.bias.len());
+        let mut d = OutputGradients {
+            readout: vec![0.0; self.readout.len()],
+            weight: vec![0.0; self.weight.len()],
+            bias: vec![0.0; vocabulary],
+        };
+        let weight = Matrix::new(self.weight, size, vocabulary).transposed();
+        let loss = self.run(|from, d_logits| {
+            let tokens = d_logits.len() / vocabulary;
+            let range = from * size..(from + tokens) * size;
+            let d_matrix = Matrix::new(d_logits, tokens, vocabulary);
+            let readout = Matrix::new(&self.readout[range.clone()], tokens, size).transposed();
+            product(d_matrix, weight, &mut d.readout[range], size, Write::Set);
+            product(readout, d_matrix, &mut d.weight, vocabulary, if from == 0 { Write::Set } else { Write::Add });
+            add_rows(&mut d.bias, d_logits);
+        });
+        (loss, d)
+    }
+
+    /// Sums the losses, and shows `visit` the gradients of the logits slice by slice, with the number of the first token.
+    fn run(&self, mut visit: impl FnMut(usize, &[f32])) -> f64 {
+        let vocabulary = self.bias.len();
+        assert!(self.targets.iter().all(|target| *target < vocabulary), "targets are words of the vocabulary");
+        let weight = Matrix::new(self.weight, self.size, vocabulary);
+        let tokens = (SLICE / vocabulary).clamp(1, self.targets.len().max(1));
+        let mut logits = vec![0.0; tokens * vocabulary];
+        let mut losses = vec![0.0; self.targets.len()];
+        for (slice, (losses, targets)) in losses.chunks_mut(tokens).zip(self.targets.chunks(tokens)).enumerate() {
+            let from = slice * tokens;
+            let logits = &mut logits[..targets.len() * vocabulary];
+            let readout = &self.readout[from * self.size..(from + targets.len()) * self.size];
+            product(Matrix::new(readout, targets.len(), self.size), weight, logits, vocabulary, Write::Set);
+            let rows = logits.par_chunks_exact_mut(vocabulary).zip(losses).zip(targets);
+            rows.for_each(|((logits, loss), target)| {
+                *loss = vector::cross_entropy(logits, self.bias, *target, self.smoothing);
+            });
+            visit(from, logits);
+        }
+        losses.iter().map(|loss| f64::from(*loss)).sum()
+    }
+}
+
+/// Adds all rows to `sums`, in order, each thread some columns.
+fn add_rows(sums: &mut [f32], rows: &[f32]) {
+    let width = sums.len();
+    sums.par_chunks_mut(COLUMNS).enumerate().for_each(|(i, sums)| {
+        for row in rows.chunks_exact(width) {
+            vector::add(sums, &row[i * COLUMNS..][..sums.len()]);
+        }
+    });
+}

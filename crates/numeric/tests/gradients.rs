@@ -1,0 +1,251 @@
+//! The backward passes against finite differences of a definition in 64-bit floats, written for this test alone.
+
+use rnnsearch_numeric::decoder::Decoder;
+use rnnsearch_numeric::gru::Gru;
+use rnnsearch_numeric::output::Output;
+use rnnsearch_numeric::{Memory, Reset};
+
+/// Numbers without a pattern, within -1..1, each representable in 32 bits.
+fn numbers(n: usize, seed: u64) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / (1u64 << 23) as f64 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+fn narrow(x: &[f64]) -> Vec<f32> {
+    x.iter().map(|x| *x as f32).collect()
+}
+
+/// x W for a row x and W `[x.len(), columns]`, of which the columns from `from` to `to`.
+fn times(x: &[f64], weight: &[f64], columns: usize, from: usize, to: usize) -> Vec<f64> {
+    (from..to).map(|j| x.iter().enumerate().map(|(i, x)| x * weight[i * columns + j]).sum()).collect()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// One step: appendix A.1.1 for a sentence.
+fn step(
+    projected: &[f64],
+    state: &[f64],
+    mask: &[f64],
+    weight: &[f64],
+    bias: Option<&[f64]>,
+    reset: Reset,
+) -> Vec<f64> {
+    let n = state.len();
+    let input: Vec<f64> = state.iter().zip(mask).map(|(h, m)| h * m).collect();
+    let product = times(&input, weight, 3 * n, 0, 3 * n);
+    let gate = |i: usize| sigmoid(projected[i] + product[i]);
+    let met: Vec<f64> = (0..n).map(|i| gate(i) * input[i]).collect();
+    let before = times(&met, weight, 3 * n, 2 * n, 3 * n);
+    (0..n)
+        .map(|i| {
+            let candidate = match reset {
+                Reset::Before => before[i],
+                Reset::After => gate(i) * (product[2 * n + i] + bias.map_or(0.0, |b| b[i])),
+            };
+            let (z, c) = (gate(n + i), (projected[2 * n + i] + candidate).tanh());
+            (1.0 - z) * state[i] + z * c
+        })
+        .collect()
+}
+
+/// Compares gradients with central differences of `loss`, which sees all inputs.
+#[track_caller]
+fn check(loss: impl Fn(&[Vec<f64>]) -> f64, inputs: &[Vec<f64>], gradients: &[Option<Vec<f32>>]) {
+    const STEP: f64 = 1e-5;
+    for (which, gradient) in gradients.iter().enumerate() {
+        let Some(gradient) = gradient else { continue };
+        assert_eq!(gradient.len(), inputs[which].len(), "input {which}");
+        for i in 0..gradient.len() {
+            let at = |delta: f64| {
+                let mut moved = inputs.to_vec();
+                moved[which][i] += delta;
+                loss(&moved)
+            };
+            let expected = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+            let error = (f64::from(gradient[i]) - expected).abs();
+            assert!(
+                error <= 2e-5 * (1.0 + expected.abs()),
+                "input {which}, element {i}: {} is not {expected}",
+                gradient[i]
+            );
+        }
+    }
+}
+
+fn weigh(outputs: &[f64], weights: &[f64]) -> f64 {
+    outputs.iter().zip(weights).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn gru() {
+    let (n, len, lengths) = (5, 4, [4, 1, 3]);
+    let batch = lengths.len();
+    for (reset, reversed, masked) in [
+        (Reset::Before, false, false),
+        (Reset::Before, true, true),
+        (Reset::After, true, false),
+        (Reset::After, false, true),
+    ] {
+        let mask = if masked { numbers(len * batch * n, 9) } else { vec![1.0; len * batch * n] };
+        let define = |x: &[Vec<f64>]| {
+            let mut states = vec![0.0; len * batch * n];
+            for (b, length) in lengths.iter().enumerate() {
+                let mut state = x[1][b * n..(b + 1) * n].to_vec();
+                for i in 0..len {
+                    let position = if reversed { len - 1 - i } else { i };
+                    let row = position * batch + b;
+                    if position < *length {
+                        let m = &mask[(i * batch + b) * n..][..n];
+                        state = step(&x[0][row * 3 * n..][..3 * n], &state, m, &x[2], Some(&x[3]), reset);
+                    }
+                    states[row * n..(row + 1) * n].copy_from_slice(&state);
+                }
+            }
+            states
+        };
+        let inputs = [numbers(len * batch * 3 * n, 1), numbers(batch * n, 2), numbers(n * 3 * n, 3), numbers(n, 4)];
+        let weights = numbers(len * batch * n, 5);
+        let narrowed = inputs.each_ref().map(|x| narrow(x));
+        let mask32 = narrow(&mask);
+        let gru = Gru {
+            n,
+            batch,
+            len,
+            initial: &narrowed[1],
+            weight: &narrowed[2],
+            bias: (reset == Reset::After).then_some(&narrowed[3]),
+            reset,
+            lengths: Some(&lengths),
+            dropout: masked.then_some(&mask32),
+            reversed,
+        };
+        let (states, tape) = gru.forward(narrowed[0].clone());
+        for (found, expected) in states.iter().zip(define(&inputs)) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+        let d = gru.backward(&states, &tape, &narrow(&weights));
+        assert_eq!(d.bias.is_some(), reset == Reset::After);
+        check(|x| weigh(&define(x), &weights), &inputs, &[Some(d.projected), Some(d.initial), Some(d.weight), d.bias]);
+    }
+}
+
+#[test]
+fn decoder() {
+    let (n, attention, annotation, len, src) = (4, 3, 5, 3, [3, 1, 2]);
+    let (batch, src_len) = (src.len(), 3);
+    let padding: Vec<f64> =
+        (0..batch * src_len).map(|i| if i % src_len < src[i / src_len] { 0.0 } else { -1e9 }).collect();
+    for (reset, masked) in [(Reset::Before, false), (Reset::After, true), (Reset::After, false), (Reset::Before, true)]
+    {
+        let mask = if masked { numbers(batch * n, 9) } else { vec![1.0; batch * n] };
+        let define = |x: &[Vec<f64>]| {
+            let mut outputs = vec![0.0; len * batch * (n + annotation)];
+            for b in 0..batch {
+                let mut state = x[1][b * n..(b + 1) * n].to_vec();
+                for i in 0..len {
+                    let query = times(&state, &x[4], attention, 0, attention);
+                    let energy = |j: usize| -> f64 {
+                        let key = &x[3][(b * src_len + j) * attention..][..attention];
+                        (0..attention).map(|k| x[5][k] * (key[k] + query[k]).tanh()).sum()
+                    };
+                    let weights: Vec<f64> = (0..src[b]).map(|j| energy(j).exp()).collect();
+                    let sum: f64 = weights.iter().sum();
+                    let annotations = |j: usize| &x[2][(b * src_len + j) * annotation..][..annotation];
+                    let context: Vec<f64> = (0..annotation)
+                        .map(|k| (0..src[b]).map(|j| weights[j] / sum * annotations(j)[k]).sum())
+                        .collect();
+                    let row = i * batch + b;
+                    let taken = times(&context, &x[6], 3 * n, 0, 3 * n);
+                    let projected: Vec<f64> =
+                        x[0][row * 3 * n..][..3 * n].iter().zip(taken).map(|(a, b)| a + b).collect();
+                    state = step(&projected, &state, &mask[b * n..][..n], &x[7], Some(&x[8]), reset);
+                    let output = &mut outputs[row * (n + annotation)..][..n + annotation];
+                    output[..n].copy_from_slice(&state);
+                    output[n..].copy_from_slice(&context);
+                }
+            }
+            outputs
+        };
+        let sizes = [
+            len * batch * 3 * n,
+            batch * n,
+            batch * src_len * annotation,
+            batch * src_len * attention,
+            n * attention,
+            attention,
+            annotation * 3 * n,
+            n * 3 * n,
+            n,
+        ];
+        let inputs: Vec<Vec<f64>> = sizes.iter().enumerate().map(|(i, size)| numbers(*size, 20 + i as u64)).collect();
+        let x: Vec<Vec<f32>> = inputs.iter().map(|x| narrow(x)).collect();
+        let (bias, mask32) = (narrow(&padding), narrow(&mask));
+        let memory = Memory { src_len, annotation, attention, annotations: &x[2], keys: &x[3], bias: &bias };
+        let decoder = Decoder {
+            n,
+            batch,
+            initial: &x[1],
+            dropout: masked.then_some(&mask32),
+            memory,
+            query: &x[4],
+            energy: &x[5],
+            context: &x[6],
+            weight: &x[7],
+            bias: (reset == Reset::After).then_some(&x[8]),
+            reset,
+        };
+        let (outputs, tape) = decoder.forward(x[0].clone());
+        for (found, expected) in outputs.iter().zip(define(&inputs)) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
+        let weights = numbers(outputs.len(), 40);
+        let d = decoder.backward(&outputs, &tape, &narrow(&weights));
+        let gradients = [
+            Some(d.projected),
+            Some(d.initial),
+            Some(d.annotations),
+            Some(d.keys),
+            Some(d.query),
+            Some(d.energy),
+            Some(d.context),
+            Some(d.weight),
+            d.bias,
+        ];
+        check(|x| weigh(&define(x), &weights), &inputs, &gradients);
+    }
+}
+
+#[test]
+fn output() {
+    let (size, vocabulary, targets) = (3, 11, [0usize, 10, 4, 4]);
+    for smoothing in [0.0, 0.1] {
+        let define = |x: &[Vec<f64>]| -> f64 {
+            let token = |(t, target): (usize, &usize)| {
+                let logits: Vec<f64> = times(&x[0][t * size..][..size], &x[1], vocabulary, 0, vocabulary)
+                    .iter()
+                    .zip(&x[2])
+                    .map(|(a, b)| a + b)
+                    .collect();
+                let log_sum = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
+                let mean = logits.iter().map(|l| l - log_sum).sum::<f64>() / vocabulary as f64;
+                -(1.0 - smoothing) * (logits[*target] - log_sum) - smoothing * mean
+            };
+            targets.iter().enumerate().map(token).sum()
+        };
+        let inputs = [numbers(targets.len() * size, 1), numbers(size * vocabulary, 2), numbers(vocabulary, 3)];
+        let x = inputs.each_ref().map(|x| narrow(x));
+        let output =
+            Output { size, readout: &x[0], weight: &x[1], bias: &x[2], targets: &targets, smoothing: smoothing as f32 };
+        let (loss, d) = output.loss_and_gradients();
+        assert!((loss - define(&inputs)).abs() < 1e-5);
+        assert_eq!(loss, output.loss());
+        check(define, &inputs, &[Some(d.readout), Some(d.weight), Some(d.bias)]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Results are the same bits on any number of threads, and a sentence's do not depend on its batch.
+
+use rnnsearch_numeric::decoder::Decoder;
+use rnnsearch_numeric::gru::Gru;
+use rnnsearch_numeric::output::Output;
+use rnnsearch_numeric::{Memory, Reset};
+
+/// Numbers without a pattern, within -scale..scale.
+fn numbers(n: usize, seed: u64, scale: f32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * scale
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// What `compute` gives on 1, 2, 3 and 7 threads must be equal.
+#[track_caller]
+fn same_on_all_threads<T: PartialEq + std::fmt::Debug + Send>(compute: impl Fn() -> T + Sync) {
+    let on = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(&compute);
+    let one = on(1);
+    for threads in [2, 3, 7] {
+        assert!(on(threads) == one, "{threads} threads differ from one");
+    }
+}
+
+#[test]
+fn gru_on_threads_and_alone() {
+    let (n, batch, len) = (100, 9, 12);
+    let lengths: Vec<usize> = (0..batch).map(|b| 1 + (b * 5) % len).collect();
+    let (projected, initial) = (numbers(len * batch * 3 * n, 1, 1.0), numbers(batch * n, 2, 1.0));
+    let (weight, bias, d_states) = (numbers(n * 3 * n, 3, 0.2), numbers(n, 4, 1.0), numbers(len * batch * n, 5, 1.0));
+    for (reset, reversed) in [(Reset::Before, false), (Reset::After, true)] {
+        let gru = Gru {
+            n,
+            batch,
+            len,
+            initial: &initial,
+            weight: &weight,
+            bias: Some(&bias),
+            reset,
+            lengths: Some(&lengths),
+            dropout: None,
+            reversed,
+        };
+        same_on_all_threads(|| {
+            let (states, tape) = gru.forward(projected.clone());
+            let d = gru.backward(&states, &tape, &d_states);
+            (states, d.projected, d.initial, d.weight, d.bias)
+        });
+        let (states, _) = gru.forward(projected.clone());
+        for b in 0..batch {
+            let take = |x: &[f32], width: usize| -> Vec<f32> {
+                (0..lengths[b]).flat_map(|i| x[(i * batch + b) * width..][..width].to_vec()).collect()
+            };
+            let alone = Gru { batch: 1, len: lengths[b], initial: &initial[b * n..][..n], lengths: None, ..gru };
+            assert!(alone.forward(take(&projected, 3 * n)).0 == take(&states, n), "sentence {b}");
+        }
+    }
+}
+
+#[test]
+fn decoder_on_threads_and_alone() {
+    let (n, attention, annotation, batch, len, src_len) = (65, 33, 130, 7, 5, 8);
+    let (projected, initial) = (numbers(len * batch * 3 * n, 1, 1.0), numbers(batch * n, 2, 1.0));
+    let (annotations, keys) =
+        (numbers(batch * src_len * annotation, 3, 1.0), numbers(batch * src_len * attention, 4, 1.0));
+    let lengths: Vec<usize> = (0..batch).map(|b| 1 + b).collect();
+    let padding: Vec<f32> =
+        (0..batch * src_len).map(|i| if i % src_len < lengths[i / src_len] { 0.0 } else { -1e9 }).collect();
+    let (query, energy) = (numbers(n * attention, 5, 0.3), numbers(attention, 6, 1.0));
+    let (context, weight) = (numbers(annotation * 3 * n, 7, 0.2), numbers(n * 3 * n, 8, 0.2));
+    let d_outputs = numbers(len * batch * (n + annotation), 9, 1.0);
+    let memory = Memory { src_len, annotation, attention, annotations: &annotations, keys: &keys, bias: &padding };
+    let decoder = Decoder {
+        n,
+        batch,
+        initial: &initial,
+        dropout: None,
+        memory,
+        query: &query,
+        energy: &energy,
+        context: &context,
+        weight: &weight,
+        bias: None,
+        reset: Reset::Before,
+    };
+    same_on_all_threads(|| {
+        let (outputs, tape) = decoder.forward(projected.clone());
+        let d = decoder.backward(&outputs, &tape, &d_outputs);
+        let sources = (d.annotations, d.keys);
+        (outputs, d.projected, d.initial, sources, d.query, d.energy, d.context, d.weight)
+    });
+    let (outputs, _) = decoder.forward(projected.clone());
+    let alone = |b: usize| {
+        let real = lengths[b];
+        let memory = Memory {
+            src_len: real,
+            annotations: &annotations[b * src_len * annotation..][..real * annotation],
+            keys: &keys[b * src_len * attention..][..real * attention],
+            bias: &padding[b * src_len..][..real],
+            ..memory
+        };
+        let decoder = Decoder { batch: 1, initial: &initial[b * n..][..n], memory, ..decoder };
+        decoder.forward((0..len).flat_map(|i| projected[(i * batch + b) * 3 * n..][..3 * n].to_vec()).collect()).0
+    };
+    for b in 0..batch {
+        let width = n + annotation;
+        let among: Vec<f32> = (0..len).flat_map(|i| outputs[(i * batch + b) * width..][..width].to_vec()).collect();
+        assert!(alone(b) == among, "sentence {b}");
+    }
+}
+
+#[test]
+fn loss_on_threads_and_in_slices() {
+    // Several slices: 4 Mi logits are two of them at most.
+    let (size, vocabulary, tokens) = (20, 30_011, 300);
+    let (readout, weight) = (numbers(tokens * size, 1, 1.0), numbers(size * vocabulary, 2, 1.0));
+    let bias = numbers(vocabulary, 3, 1.0);
+    let targets: Vec<usize> = (0..tokens).map(|i| i * 7919 % vocabulary).collect();
+    let output = Output { size, readout: &readout, weight: &weight, bias: &bias, targets: &targets, smoothing: 0.1 };
+    same_on_all_threads(|| {
+        let (loss, d) = output.loss_and_gradients();
+        (loss, d.readout, d.weight, d.bias)
+    });
+    let (whole, _) = output.loss_and_gradients();
+    let single: f64 = (0..tokens)
+        .map(|i| Output { readout: &readout[i * size..][..size], targets: &targets[i..=i], ..output }.loss())
+        .sum();
+    assert!((whole - single).abs() < 1e-6 * whole, "{whole} is not {single}");
+}

@@ -1,0 +1,156 @@
+//! The elementwise functions and products against plain loops in 64-bit floats, at sizes with and without a rest.
+
+use proptest::prelude::*;
+use rnnsearch_numeric::Instructions;
+use rnnsearch_numeric::product::{Matrix, Packed, Write, product};
+use rnnsearch_numeric::vector;
+
+/// Sizes around the widths of vectors, tiles and blocks.
+const SIZES: [usize; 9] = [1, 2, 7, 17, 32, 48, 65, 100, 129];
+
+fn size() -> impl Strategy<Value = usize> {
+    prop::sample::select(SIZES.to_vec())
+}
+
+/// Numbers without a pattern, within -1..1.
+fn numbers(n: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+#[track_caller]
+fn close(found: f32, expected: f64, relative: f64, absolute: f64) {
+    let error = (f64::from(found) - expected).abs();
+    assert!(error <= relative * expected.abs() + absolute, "{found} is not {expected}");
+}
+
+#[test]
+fn functions_of_one_number() {
+    let mut x: Vec<f32> = (-2000..=2000).map(|i| i as f32 / 100.0).collect();
+    x.extend([1e-30, -1e-12, 1e-6, -3e-4, 60.0, -60.0, 86.9, -86.9]);
+    let check = |apply: fn(&mut [f32]), expected: fn(f64) -> f64, relative: f64| {
+        let mut found = x.clone();
+        apply(&mut found);
+        for (&x, found) in x.iter().zip(found) {
+            close(found, expected(f64::from(x)), relative, 1e-37);
+        }
+    };
+    check(vector::exp, f64::exp, 4e-7);
+    check(vector::sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 5e-7);
+    check(vector::tanh, f64::tanh, 6e-7);
+}
+
+#[test]
+fn extremes_saturate() {
+    let mut x = [f32::NEG_INFINITY, -1e9, -200.0, f32::INFINITY];
+    vector::sigmoid(&mut x);
+    assert!(x[..3].iter().all(|x| *x < 1e-37) && x[3] == 1.0, "{x:?}");
+    let mut x = [f32::NEG_INFINITY, -1e9, 1e9, f32::INFINITY];
+    vector::tanh(&mut x);
+    for (found, expected) in x.into_iter().zip([-1.0, -1.0, 1.0, 1.0]) {
+        close(found, expected, 1e-6, 0.0);
+    }
+}
+
+#[test]
+fn not_a_number_stays_one() {
+    for apply in [vector::exp, vector::sigmoid, vector::tanh] {
+        let mut x = [f32::NAN; 3];
+        apply(&mut x);
+        assert!(x.iter().all(|x| x.is_nan()), "an overflow in training must not be hidden");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn packed_products(m in prop::sample::select(vec![1usize, 2, 3, 5, 8, 13, 17]), k in size(), n in size(), transposed: bool, add: bool) {
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
+        let b_at = |i: usize, j: usize| f64::from(if transposed { b[j * k + i] } else { b[i * n + j] });
+        for instructions in Instructions::all() {
+            let packed = Packed::with(instructions, weight);
+            let mut found = c.clone();
+            let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
+            let write = if add { Write::Add } else { Write::Set };
+            packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+            for i in 0..m {
+                for j in 0..n {
+                    let sum: f64 = (0..k).map(|l| f64::from(a[i * k + l]) * b_at(l, j)).sum();
+                    let before = if add { f64::from(c[i * n + j]) } else { 0.0 };
+                    close(found[i * n + j], sum + before, 1e-5, 1e-5);
+                }
+            }
+            // A row alone has the same bits.
+            let mut alone = c[..n].to_vec();
+            packed.multiply(&rows[..1], &mut [&mut alone[..]], write);
+            prop_assert_eq!(&alone[..], &found[..n]);
+        }
+    }
+
+    #[test]
+    fn large_products_of_blocks(m in size(), k in size(), n in size(), from in 0usize..3, add: bool) {
+        let (a, b, c) = (numbers(k * (m + 3), 1), numbers(k * n, 2), numbers(m * (n + 2), 3));
+        let mut found = c.clone();
+        let write = if add { Write::Add } else { Write::Set };
+        let block = Matrix::new(&a, k, m + 3).columns(from..from + m).transposed();
+        product(block, Matrix::new(&b, k, n), &mut found, n + 2, write);
+        for i in 0..m {
+            for j in 0..n {
+                let sum: f64 = (0..k).map(|l| f64::from(a[l * (m + 3) + from + i]) * f64::from(b[l * n + j])).sum();
+                let before = if add { f64::from(c[i * (n + 2) + j]) } else { 0.0 };
+                close(found[i * (n + 2) + j], sum + before, 1e-5, 1e-5);
+            }
+            prop_assert_eq!(&found[i * (n + 2) + n..(i + 1) * (n + 2)], &c[i * (n + 2) + n..(i + 1) * (n + 2)], "beside the block");
+        }
+    }
+
+    #[test]
+    fn reductions(n in size(), seed in 0u64..100) {
+        let (a, b, v) = (numbers(n, seed), numbers(n, seed + 1), numbers(n, seed + 2));
+        let wide = |x: f32| f64::from(x);
+        let dot: f64 = a.iter().zip(&b).map(|(a, b)| wide(*a) * wide(*b)).sum();
+        close(vector::dot(&a, &b), dot, 1e-5, 1e-6);
+        let energy: f64 = (0..n).map(|i| (wide(a[i]) + wide(b[i])).tanh() * wide(v[i])).sum();
+        close(vector::energy(&a, &b, &v), energy, 1e-5, 3e-6);
+        let mut alignment = a.clone();
+        alignment[n / 2] = f32::NEG_INFINITY;
+        if n > 1 {
+            let sum: f64 = alignment.iter().map(|x| wide(*x).exp()).sum();
+            let expected: Vec<f64> = alignment.iter().map(|x| wide(*x).exp() / sum).collect();
+            vector::softmax(&mut alignment);
+            alignment.iter().zip(expected).for_each(|(found, expected)| close(*found, expected, 1e-6, 0.0));
+            prop_assert_eq!(alignment[n / 2], 0.0);
+        }
+    }
+
+    #[test]
+    fn weighted_sums(n in size(), rows in 1usize..9, gap in 0usize..3) {
+        let (weights, x) = (numbers(rows, 5), numbers(rows * (n + gap), 6));
+        let mut found = vec![f32::NAN; n];
+        vector::weighted_sum(&mut found, &weights, &x, n + gap);
+        for (i, found) in found.iter().enumerate() {
+            let sum: f64 = (0..rows).map(|j| f64::from(weights[j]) * f64::from(x[j * (n + gap) + i])).sum();
+            close(*found, sum, 1e-5, 1e-6);
+        }
+    }
+
+    #[test]
+    fn cross_entropies(n in size(), target in 0usize..1000, smoothing in prop::sample::select(vec![0f32, 0.1])) {
+        let (logits, bias, target) = (numbers(n, 7), numbers(n, 8), target % n);
+        let wide: Vec<f64> = logits.iter().zip(&bias).map(|(a, b)| f64::from(*a) + f64::from(*b)).collect();
+        let sum: f64 = wide.iter().map(|x| x.exp()).sum();
+        let q = |v: usize| f64::from(smoothing) / n as f64 + if v == target { 1.0 - f64::from(smoothing) } else { 0.0 };
+        let expected: f64 = (0..n).map(|v| -q(v) * (wide[v] - sum.ln())).sum();
+        let mut gradient = logits.clone();
+        close(vector::cross_entropy(&mut gradient, &bias, target, smoothing), expected, 1e-5, 1e-5);
+        for (v, found) in gradient.into_iter().enumerate() {
+            close(found, wide[v].exp() / sum - q(v), 1e-5, 1e-6);
+        }
+    }
+}
