@@ -1,1 +1,19 @@
-//! inference
+//! Translating with a trained model: model files, search, forced decoding, text in and translations out.
+//!
+//! [`Model`] is a network with its configuration and tokenizers, in one file. [`Translator`] turns text into
+//! translations with it, by [`search`], and says how it sees given translations, by forced decoding.
+
+mod error;
+pub mod files;
+mod forced;
+mod join;
+mod model_file;
+mod search;
+mod split;
+mod translator;
+
+pub use error::InferenceError;
+pub use forced::Forced;
+pub use model_file::{FORMAT, Model};
+pub use search::{Hypothesis, SearchOptions, search};
+pub use translator::{Candidate, TranslateOptions, Translation, Translator};

@@ -1,1 +1,20 @@
-//! training
+//! Training: from parallel text to a model file, dependably.
+//!
+//! [`train`] is the loop. Its parts: `optimizer` and `schedule` change weights, `validation` judges them, `checkpoint` keeps
+//! all that a later process needs to go on, and [`RunFolder`] is where everything goes. Nothing is printed: what happens is told to an
+//! [`Observer`].
+
+mod checkpoint;
+mod error;
+mod gradients;
+mod observer;
+mod optimizer;
+mod run_folder;
+mod schedule;
+mod trainer;
+mod validation;
+
+pub use error::TrainingError;
+pub use observer::{Observer, Prepared, Progress, Sample, ValidationReport};
+pub use run_folder::{RunFolder, Start};
+pub use trainer::{Ending, Outcome, train};

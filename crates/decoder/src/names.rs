@@ -1,0 +1,132 @@
+//! Parameters by name, as model files hold them.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::prelude::*;
+use burn::tensor::TensorData;
+
+use crate::RnnSearch;
+
+/// A parameter's shape and values, row by row.
+pub type Values = (Vec<usize>, Vec<f32>);
+
+/// Parameters that do not fit the model they are meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeMismatch {
+    /// The parameter.
+    pub name: String,
+    /// The shape the model has, if it has such a parameter.
+    pub expected: Option<Vec<usize>>,
+    /// The shape given, if one was.
+    pub given: Option<Vec<usize>>,
+}
+
+impl std::fmt::Display for ShapeMismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = &self.name;
+        match (&self.expected, &self.given) {
+            (Some(expected), Some(given)) => {
+                write!(f, "parameter `{name}` has shape {given:?}, the configuration says {expected:?}")
+            }
+            (Some(expected), None) => write!(f, "parameter `{name}` {expected:?} is missing"),
+            _ => write!(f, "parameter `{name}` has no place in the model that the configuration describes"),
+        }
+    }
+}
+
+impl std::error::Error for ShapeMismatch {}
+
+/// All parameters of a model by name.
+pub fn parameters(model: &RnnSearch) -> BTreeMap<String, Values> {
+    let mut collector = Collector::default();
+    model.visit(&mut collector);
+    collector.parameters
+}
+
+/// The model with its parameters replaced by those given.
+///
+/// # Errors
+///
+/// If a parameter is missing, of another shape, or not one of the model's.
+pub fn load_parameters(model: RnnSearch, parameters: BTreeMap<String, Values>) -> Result<RnnSearch, ShapeMismatch> {
+    let mut loader = Loader { path: Vec::new(), parameters, mismatch: None };
+    let model = model.map(&mut loader);
+    let unused = loader.parameters.pop_first();
+    let unused = unused.map(|(name, (shape, _))| ShapeMismatch { name, expected: None, given: Some(shape) });
+    match loader.mismatch.or(unused) {
+        Some(mismatch) => Err(mismatch),
+        None => Ok(model),
+    }
+}
+
+/// The name of the parameter at a path of fields: layers are numbered, and a unit inside a layer is not named.
+pub fn parameter_name(path: &[String]) -> String {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["encoder", "layers", rest @ ..] => format!("encoder.{}", rest.join(".")),
+        ["decoder", "gru", field] | ["decoder", field] => format!("decoder.0.{field}"),
+        ["upper", layer, field] => {
+            let layer = layer.parse::<usize>().map_or_else(|_| layer.to_string(), |l| (l + 1).to_string());
+            format!("decoder.{layer}.{field}")
+        }
+        ["output_weight"] => "output.weight".into(),
+        ["output_bias"] => "output.bias".into(),
+        path => path.join("."),
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    path: Vec<String>,
+    parameters: BTreeMap<String, Values>,
+}
+
+impl ModuleVisitor for Collector {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        let shape = value.dims().to_vec();
+        let values = value.try_into_vec_as::<f32>().expect("parameters are float tensors that can be read");
+        self.parameters.insert(parameter_name(&self.path), (shape, values));
+    }
+}
+
+struct Loader {
+    path: Vec<String>,
+    parameters: BTreeMap<String, Values>,
+    mismatch: Option<ShapeMismatch>,
+}
+
+impl ModuleMapper for Loader {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = parameter_name(&self.path);
+        let expected = param.val().dims().to_vec();
+        match self.parameters.remove(&name) {
+            Some((shape, values)) if shape == expected => {
+                let device = param.val().device();
+                param.map(|_| Tensor::<D>::from_data(TensorData::new(values, shape), &device).require_grad())
+            }
+            given => {
+                let given = given.map(|(shape, _)| shape);
+                self.mismatch.get_or_insert(ShapeMismatch { name, expected: Some(expected), given });
+                param
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The readout: from a decoder step to the scores of all target words (section A.2.2).
+
+use burn::module::{Module, Param};
+use burn::prelude::*;
+use rnnsearch_config::ModelConfig;
+use rnnsearch_encoder::init::Init;
+
+/// A hidden layer of maxout units over the new state, the last word and the context.
+#[derive(Module, Debug)]
+pub struct Readout {
+    /// U_o, `[n, 2l]`.
+    pub state_weight: Param<Tensor<2>>,
+    /// V_o, `[m, 2l]`.
+    pub embedding_weight: Param<Tensor<2>>,
+    /// C_o, `[2n, 2l]`.
+    pub context_weight: Param<Tensor<2>>,
+    /// `[2l]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Readout {
+    /// A readout of contexts of size `context`, with weights drawn by `init`.
+    pub fn new(config: &ModelConfig, context: usize, init: &mut Init) -> Self {
+        let units = 2 * config.readout;
+        Self {
+            state_weight: init.dense(config.decoder_hidden, units),
+            embedding_weight: init.dense(config.embedding, units),
+            context_weight: init.dense(context, units),
+            bias: init.zeros(units),
+        }
+    }
+
+    /// t_i, the larger of each pair of t~_i: `[rows, l]`.
+    ///
+    /// Of the same rows, `state` is s_i, `[rows, n]`, `embedded` is E y_{i-1}, `[rows, m]`, and `context` is c_i, `[rows, 2n]`.
+    pub fn forward(&self, state: Tensor<2>, embedded: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
+        let sum = state.matmul(self.state_weight.val())
+            + embedded.matmul(self.embedding_weight.val())
+            + context.matmul(self.context_weight.val())
+            + self.bias.val().unsqueeze();
+        let [rows, units] = sum.dims();
+        sum.reshape([rows, units / 2, 2]).max_dim(2).reshape([rows, units / 2])
+    }
+}

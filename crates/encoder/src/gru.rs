@@ -1,0 +1,72 @@
+//! A gated recurrent unit and its weights.
+
+use burn::module::{Module, Param};
+use burn::prelude::*;
+use rnnsearch_config::Reset;
+use rnnsearch_kernels::{Direction, Padding, Recurrent, gru_sequence};
+
+use crate::init::Init;
+
+/// The weights of a gated recurrent unit, gates in the order reset, update, candidate (appendix A.1.1).
+#[derive(Module, Debug)]
+pub struct Gru {
+    /// [W_r | W_z | W], `[input, 3n]`.
+    pub input_weight: Param<Tensor<2>>,
+    /// [b_r | b_z | b], `[3n]`.
+    pub input_bias: Param<Tensor<1>>,
+    /// [U_r | U_z | U], `[n, 3n]`.
+    pub recurrent_weight: Param<Tensor<2>>,
+    /// b_u, `[n]`; only where the reset gate acts after the product.
+    pub recurrent_bias: Option<Param<Tensor<1>>>,
+}
+
+/// How a sequence is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Recurrence<'a> {
+    /// Which positions are real; `None` where padding need not be skipped, because nothing after it is looked at.
+    pub padding: Option<&'a Padding>,
+    /// Where the reset gate acts.
+    pub reset: Reset,
+    /// The direction of reading.
+    pub direction: Direction,
+}
+
+impl Gru {
+    /// A unit of size `n` that reads vectors of size `input`.
+    pub fn new(input: usize, n: usize, reset: Reset, init: &mut Init) -> Self {
+        Self {
+            input_weight: init.gates(input, n),
+            input_bias: init.zeros(3 * n),
+            recurrent_weight: init.orthogonal_gates(n),
+            recurrent_bias: (reset == Reset::After).then(|| init.zeros(n)),
+        }
+    }
+
+    /// W x + b for the three gates at every position: `[len, batch, input]` to `[len, batch, 3n]`.
+    pub fn project(&self, sequence: Tensor<3>) -> Tensor<3> {
+        let [len, batch, input] = sequence.dims();
+        let projected = sequence.reshape([len * batch, input]).matmul(self.input_weight.val());
+        let projected = projected + self.input_bias.val().unsqueeze();
+        let [_, gates] = self.input_weight.dims();
+        projected.reshape([len, batch, gates])
+    }
+
+    /// The recurrent half, for the kernels.
+    pub fn recurrent(&self, reset: Reset) -> Recurrent {
+        Recurrent { weight: self.recurrent_weight.val(), bias: self.recurrent_bias.as_ref().map(Param::val), reset }
+    }
+
+    /// Reads a sequence `[len, batch, input]` from the state `initial`, `[batch, n]`; returns the states `[len, batch, n]`.
+    ///
+    /// `dropout` multiplies the previous state in the recurrent products, `[len or 1, batch, n]`.
+    pub fn forward(
+        &self,
+        sequence: Tensor<3>,
+        initial: Tensor<2>,
+        dropout: Option<Tensor<3>>,
+        recurrence: &Recurrence,
+    ) -> Tensor<3> {
+        let recurrent = self.recurrent(recurrence.reset);
+        gru_sequence(self.project(sequence), recurrence.padding, initial, &recurrent, dropout, recurrence.direction)
+    }
+}

@@ -1,0 +1,192 @@
+//! Model files: weights, configuration and tokenizers in one safetensors file.
+//!
+//! The tensors are the parameters by name. The header's metadata holds one entry, `rnnsearch`: a JSON object with the format
+//! number, the configuration, the tokenizers, and a hash over all of it and the tensors, checked on reading.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use rnnsearch_config::{Config, DataConfig};
+use rnnsearch_corpus::{Tokenizer, Vocabularies};
+use rnnsearch_decoder::{ModelSettings, RnnSearch, load_parameters, parameters};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use crate::InferenceError;
+use crate::files::write_atomic;
+
+/// The format this program reads and writes.
+pub const FORMAT: u32 = 1;
+
+const KEY: &str = "rnnsearch";
+
+/// A model with all that is needed to use it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The network.
+    pub network: RnnSearch,
+    /// The settings it was trained with, without where its data was.
+    pub config: Config,
+    /// How text becomes ids and back.
+    pub vocabularies: Vocabularies,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    blake3: String,
+    config: String,
+    source_tokenizer: String,
+    /// None where source and target share one.
+    target_tokenizer: Option<String>,
+}
+
+/// Only the format number, which every version of the header has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+impl Model {
+    /// The sizes that the network was made with.
+    pub fn settings(config: &Config, vocabularies: &Vocabularies) -> ModelSettings {
+        ModelSettings {
+            config: config.model.clone(),
+            source_words: vocabularies.source.vocab_size(),
+            target_words: vocabularies.target.vocab_size(),
+        }
+    }
+
+    /// The bytes of the model file. They depend on the model alone: where its data was is left out.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration or a tokenizer cannot be written as text.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, InferenceError> {
+        let parameters = parameters(&self.network);
+        let tensors: BTreeMap<&str, (&[usize], Vec<u8>)> = parameters
+            .iter()
+            .map(|(name, (shape, values))| (name.as_str(), (shape.as_slice(), bytes_of(values))))
+            .collect();
+        let mut header = Header {
+            format: FORMAT,
+            blake3: String::new(),
+            config: portable(&self.config).to_toml().map_err(InferenceError::Config)?,
+            source_tokenizer: self.vocabularies.source.to_json(),
+            target_tokenizer: (!self.vocabularies.is_joint()).then(|| self.vocabularies.target.to_json()),
+        };
+        header.blake3 = hash(&header, tensors.iter().map(|(name, (shape, bytes))| (*name, *shape, bytes.as_slice())));
+        let views = tensors
+            .iter()
+            .map(|(name, (shape, bytes))| Ok((name.to_string(), TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)));
+        let views: Vec<(String, TensorView)> =
+            views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(InferenceError::Serialize)?;
+        // One entry alone: the order of several would differ from run to run.
+        let metadata =
+            HashMap::from([(KEY.to_string(), serde_json::to_string(&header).map_err(InferenceError::Header)?)]);
+        safetensors::serialize(views, Some(metadata)).map_err(InferenceError::Serialize)
+    }
+
+    /// Writes the model file; at every instant it is either the old one or the new one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_bytes`](Self::to_bytes) and of the file system.
+    pub fn save(&self, path: &Path) -> Result<(), InferenceError> {
+        write_atomic(path, &self.to_bytes()?).map_err(|error| InferenceError::Write { path: path.into(), error })
+    }
+
+    /// Reads a model file, or the one of a run folder.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is damaged, of a newer format, or not a model file.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, InferenceError> {
+        let path = model_path(path)?;
+        let bytes = std::fs::read(&path).map_err(|error| InferenceError::Read { path: path.clone(), error })?;
+        Self::from_bytes(&bytes, &path, device)
+    }
+
+    fn from_bytes(bytes: &[u8], path: &Path, device: &Device) -> Result<Self, InferenceError> {
+        let damaged = |reason: String| InferenceError::Damaged { path: path.into(), reason };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+        let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));
+        let header = header.ok_or_else(|| InferenceError::NotAModel { path: path.into() })?;
+        let format: Format = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
+        if format.format > FORMAT {
+            return Err(InferenceError::NewerFormat { path: path.into(), found: format.format });
+        }
+        let header: Header = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+        let tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
+        let computed = hash(&header, tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data())));
+        if computed != header.blake3 {
+            return Err(damaged("its content does not match its checksum".into()));
+        }
+        let config = Config::from_toml(&header.config, &[]).map_err(|error| damaged(error.to_string()))?;
+        let vocabularies = read_vocabularies(&header, path)?;
+        let parameters = tensors
+            .iter()
+            .map(|(name, view)| (name.clone(), (view.shape().to_vec(), floats_of(view.data()))))
+            .collect();
+        let network = RnnSearch::blank(&Self::settings(&config, &vocabularies), device);
+        let network = load_parameters(network, parameters).map_err(|error| damaged(error.to_string()))?;
+        Ok(Self { network, config, vocabularies })
+    }
+}
+
+fn read_vocabularies(header: &Header, path: &Path) -> Result<Vocabularies, InferenceError> {
+    let file = path.display().to_string();
+    let read = |json: &str| {
+        Tokenizer::from_json(json, &file)
+            .map_err(|error| InferenceError::Damaged { path: path.into(), reason: error.to_string() })
+    };
+    let source = read(&header.source_tokenizer)?;
+    match &header.target_tokenizer {
+        Some(target) => Ok(Vocabularies::separate(source, read(target)?)),
+        None => Ok(Vocabularies::joint(source)),
+    }
+}
+
+/// The model file that a path means: itself, or `model.safetensors` in a run folder.
+fn model_path(path: &Path) -> Result<PathBuf, InferenceError> {
+    if !path.is_dir() {
+        return Ok(path.into());
+    }
+    let file = path.join("model.safetensors");
+    if file.is_file() { Ok(file) } else { Err(InferenceError::NoModelYet { run: path.into() }) }
+}
+
+/// A configuration without the paths of the machine it was trained on.
+fn portable(config: &Config) -> Config {
+    let data = DataConfig { train: Vec::new(), validation: None, ..config.data.clone() };
+    Config { data, ..config.clone() }
+}
+
+fn hash<'a>(header: &Header, tensors: impl Iterator<Item = (&'a str, &'a [usize], &'a [u8])>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(&header.format.to_le_bytes());
+    add(header.config.as_bytes());
+    add(header.source_tokenizer.as_bytes());
+    add(header.target_tokenizer.as_deref().unwrap_or_default().as_bytes());
+    for (name, shape, bytes) in tensors {
+        add(name.as_bytes());
+        shape.iter().for_each(|&size| add(&(size as u64).to_le_bytes()));
+        add(bytes);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn bytes_of(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn floats_of(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+}

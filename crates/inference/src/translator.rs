@@ -1,0 +1,252 @@
+//! Text in, translations out.
+
+use std::ops::Range;
+
+use burn::prelude::*;
+use rnnsearch_alignment::{Alignment, Sentence, Token};
+use rnnsearch_config::TranslationConfig;
+use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK};
+
+use crate::forced::force;
+use crate::split::split;
+use crate::{Forced, Hypothesis, Model, SearchOptions, search};
+
+/// A model, ready to translate on a device.
+#[derive(Debug)]
+pub struct Translator {
+    model: Model,
+    device: Device,
+}
+
+/// How to translate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranslateOptions {
+    /// How to search.
+    pub search: SearchOptions,
+    /// Translations of each source that are wanted; the beam is at least as wide.
+    pub n_best: usize,
+    /// Sentences that are translated together.
+    pub batch_size: usize,
+    /// Sources with more tokens than this are translated in pieces, cut between sentences where there are any.
+    pub max_source_length: usize,
+    /// Whether an unknown word is replaced by the source word it looked at most.
+    pub replace_unknown: bool,
+}
+
+impl From<&TranslationConfig> for TranslateOptions {
+    fn from(config: &TranslationConfig) -> Self {
+        Self {
+            search: SearchOptions {
+                beam_size: config.beam_size,
+                length_penalty: config.length_penalty,
+                max_ratio: config.max_ratio,
+                max_extra: config.max_extra,
+            },
+            n_best: 1,
+            batch_size: 64,
+            max_source_length: config.max_source_length,
+            replace_unknown: config.replace_unknown,
+        }
+    }
+}
+
+/// The translations of one source text.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// The source text as it was given.
+    pub source: String,
+    /// Its translations, best first; at least one.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One translation.
+#[derive(Clone, Debug, Default)]
+pub struct Candidate {
+    /// The text.
+    pub text: String,
+    /// log p of the text.
+    pub log_prob: f64,
+    /// log_prob / length^length_penalty, by which candidates are ranked.
+    pub score: f64,
+    /// The number of its tokens, `</s>` included.
+    pub length: usize,
+    /// Whether the model ended it; if not, its length was used up.
+    pub finished: bool,
+    /// Which source token each target token looked at; none for blank text, and in a model without attention.
+    pub alignment: Option<Alignment>,
+}
+
+/// A piece of a source text that is translated at once.
+struct Piece {
+    text: usize,
+    span: Range<usize>,
+    encoded: Encoded,
+    ids: Vec<u32>,
+}
+
+impl Translator {
+    /// Puts a model to work on the device its weights are on.
+    pub fn new(model: Model, device: &Device) -> Self {
+        Self { model, device: device.clone() }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Translates texts. A blank text has a blank translation.
+    pub fn translate<S: AsRef<str>>(&self, texts: &[S], options: &TranslateOptions) -> Vec<Translation> {
+        let search =
+            SearchOptions { beam_size: options.search.beam_size.max(options.n_best), ..options.search.clone() };
+        let options = TranslateOptions { search, ..options.clone() };
+        let pieces = self.pieces(texts, options.max_source_length);
+        let mut candidates: Vec<Vec<Candidate>> = vec![Vec::new(); pieces.len()];
+        // Sentences of like length together need little padding, and the result does not depend on the company.
+        let mut order: Vec<usize> = (0..pieces.len()).collect();
+        order.sort_by_key(|&piece| (pieces[piece].ids.len(), piece));
+        for batch in order.chunks(options.batch_size.max(1)) {
+            let sources: Vec<&[u32]> = batch.iter().map(|&piece| pieces[piece].ids.as_slice()).collect();
+            let found = search(&self.model.network, &self.model.config.model, &sources, &options.search, &self.device);
+            for (&piece, hypotheses) in batch.iter().zip(found) {
+                let source = &texts[pieces[piece].text].as_ref()[pieces[piece].span.clone()];
+                candidates[piece] = hypotheses
+                    .iter()
+                    .take(options.n_best.max(1))
+                    .map(|hypothesis| {
+                        self.candidate(source, &pieces[piece].encoded, hypothesis, options.replace_unknown)
+                    })
+                    .collect();
+            }
+        }
+        self.assemble(texts, &pieces, candidates, &options)
+    }
+
+    /// Says what the model thinks of given pairs (source, target), and how it aligns them.
+    pub fn force<S: AsRef<str>, T: AsRef<str>>(
+        &self,
+        pairs: &[(S, T)],
+        batch_size: usize,
+    ) -> Vec<(Forced, Option<Alignment>)> {
+        let encoded: Vec<(Encoded, Encoded)> = pairs
+            .iter()
+            .map(|(source, target)| {
+                let vocabularies = &self.model.vocabularies;
+                (vocabularies.source.encode(source.as_ref()), vocabularies.target.encode(target.as_ref()))
+            })
+            .collect();
+        let ids: Vec<(Vec<u32>, Vec<u32>)> =
+            encoded.iter().map(|(source, target)| (ended(&source.ids), ended(&target.ids))).collect();
+        let mut order: Vec<usize> = (0..pairs.len()).collect();
+        order.sort_by_key(|&pair| (ids[pair].0.len(), ids[pair].1.len(), pair));
+        let mut results: Vec<(Forced, Option<Alignment>)> = vec![Default::default(); pairs.len()];
+        for batch in order.chunks(batch_size.max(1)) {
+            let chosen: Vec<(&[u32], &[u32])> =
+                batch.iter().map(|&pair| (ids[pair].0.as_slice(), ids[pair].1.as_slice())).collect();
+            let forced = force(&self.model.network, &self.model.config.model, &chosen, &self.device);
+            for (&pair, forced) in batch.iter().zip(forced) {
+                let (source, target) = &encoded[pair];
+                let (source_text, target_text) = (pairs[pair].0.as_ref(), pairs[pair].1.as_ref());
+                let target = sentence(target_text, &target.tokens, &target.spans, true);
+                let alignment =
+                    align(sentence(source_text, &source.tokens, &source.spans, true), target, &forced.alignment);
+                results[pair] = (forced, alignment);
+            }
+        }
+        results
+    }
+
+    fn pieces<S: AsRef<str>>(&self, texts: &[S], max_source_length: usize) -> Vec<Piece> {
+        let tokenizer = &self.model.vocabularies.source;
+        let mut pieces = Vec::new();
+        for (text, whole) in texts.iter().map(AsRef::as_ref).enumerate() {
+            if whole.trim().is_empty() {
+                continue;
+            }
+            let encoded = tokenizer.encode(whole);
+            if encoded.ids.len() <= max_source_length {
+                pieces.push(Piece { text, span: 0..whole.len(), ids: ended(&encoded.ids), encoded });
+                continue;
+            }
+            for span in split(whole, &encoded, max_source_length) {
+                let encoded = tokenizer.encode(&whole[span.clone()]);
+                pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded });
+            }
+        }
+        pieces
+    }
+
+    fn candidate(&self, source: &str, encoded: &Encoded, hypothesis: &Hypothesis, replace_unknown: bool) -> Candidate {
+        let tokenizer = &self.model.vocabularies.target;
+        let looked_at = |position: usize| {
+            let row = hypothesis.alignment.get(position)?;
+            let weights = &row[..encoded.spans.len().min(row.len())];
+            let best = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]).then(b.cmp(&a)))?;
+            Some(source[encoded.spans[best].clone()].trim())
+        };
+        let decoded = tokenizer.decode_replacing(&hypothesis.ids, |position| {
+            looked_at(position).filter(|_| replace_unknown && hypothesis.ids[position] == UNK)
+        });
+        let Decoded { text, spans } = trimmed(decoded);
+        let tokens: Vec<String> = hypothesis.ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect();
+        let target = sentence(&text, &tokens, &spans, hypothesis.finished);
+        let alignment = align(sentence(source, &encoded.tokens, &encoded.spans, true), target, &hypothesis.alignment);
+        Candidate {
+            text,
+            log_prob: hypothesis.log_prob,
+            score: hypothesis.score,
+            length: hypothesis.token_log_probs.len(),
+            finished: hypothesis.finished,
+            alignment,
+        }
+    }
+
+    /// Gives every text its candidates, joining those of its pieces.
+    fn assemble<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        pieces: &[Piece],
+        candidates: Vec<Vec<Candidate>>,
+        options: &TranslateOptions,
+    ) -> Vec<Translation> {
+        let mut of_text: Vec<Vec<(usize, Vec<Candidate>)>> = vec![Vec::new(); texts.len()];
+        for (piece, candidates) in pieces.iter().zip(candidates) {
+            of_text[piece.text].push((piece.span.start, candidates));
+        }
+        let join = |(text, mut parts): (&S, Vec<(usize, Vec<Candidate>)>)| {
+            let candidates = match parts.len() {
+                0 => vec![Candidate { finished: true, ..Candidate::default() }],
+                1 => parts.remove(0).1,
+                _ => crate::join::join(text.as_ref(), &parts, options.search.length_penalty),
+            };
+            Translation { source: text.as_ref().to_owned(), candidates }
+        };
+        texts.iter().zip(of_text).map(join).collect()
+    }
+}
+
+/// A text without blanks at its ends, whatever its first token was.
+fn trimmed(decoded: Decoded) -> Decoded {
+    let leading = decoded.text.len() - decoded.text.trim_start().len();
+    let text = decoded.text.trim().to_owned();
+    let inside = |byte: usize| byte.saturating_sub(leading).min(text.len());
+    let spans = decoded.spans.iter().map(|span| inside(span.start)..inside(span.end)).collect();
+    Decoded { spans, text }
+}
+
+fn ended(ids: &[u32]) -> Vec<u32> {
+    ids.iter().copied().chain([EOS]).collect()
+}
+
+fn sentence(text: &str, tokens: &[String], spans: &[Range<usize>], end: bool) -> Sentence {
+    let tokens = tokens.iter().zip(spans).map(|(token, span)| Token::new(token.as_str(), span.clone()));
+    let tokens = tokens.chain(end.then(Token::end)).collect();
+    Sentence::new(text, tokens).expect("a tokenizer's spans are within the text")
+}
+
+fn align(source: Sentence, target: Sentence, rows: &[Vec<f32>]) -> Option<Alignment> {
+    if rows.is_empty() {
+        return None;
+    }
+    Some(Alignment::new(source, target, rows.concat()).expect("a row a target token, a weight a source token"))
+}

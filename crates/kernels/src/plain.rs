@@ -1,0 +1,128 @@
+//! The plain definitions: recurrent operations as tensor operations, for every backend.
+//!
+//! They are what the fused kernels are tested against, and what serves wherever no fused kernel does. Sequences are
+//! time-major, `[len, batch, features]`; gates stand in the order reset, update, candidate.
+
+use burn::prelude::*;
+use burn::tensor::activation::{log_softmax, sigmoid, softmax};
+
+use crate::{AttentionWeights, Direction, Memory, Padding, Recurrent, Reset, Teacher};
+
+/// One step of a gated recurrent unit, appendix A.1.1.
+///
+/// `projected` is W x + b for the three gates, `[batch, 3n]`; `state` is h, `[batch, n]`; `dropout` multiplies the state
+/// where it enters the recurrent products, `[batch, n]`. Returns h', `[batch, n]`.
+pub fn gru_step(projected: Tensor<2>, state: Tensor<2>, recurrent: &Recurrent, dropout: Option<Tensor<2>>) -> Tensor<2> {
+    let [batch, n] = state.dims();
+    let dropped = match dropout {
+        Some(mask) => state.clone() * mask,
+        None => state.clone(),
+    };
+    let gates = 2 * n;
+    let weight = |from: usize, to: usize| recurrent.weight.clone().slice([0..n, from..to]);
+    let input = |from: usize, to: usize| projected.clone().slice([0..batch, from..to]);
+    let (reset_update, candidate) = match recurrent.reset {
+        Reset::Before => {
+            let gate = sigmoid(input(0, gates) + dropped.clone().matmul(weight(0, gates)));
+            let reset = gate.clone().slice([0..batch, 0..n]);
+            (gate, (reset * dropped).matmul(weight(gates, 3 * n)))
+        }
+        Reset::After => {
+            let product = dropped.matmul(recurrent.weight.clone());
+            let gate = sigmoid(input(0, gates) + product.clone().slice([0..batch, 0..gates]));
+            let reset = gate.clone().slice([0..batch, 0..n]);
+            let product = product.slice([0..batch, gates..3 * n]);
+            let product = match &recurrent.bias {
+                Some(bias) => product + bias.clone().unsqueeze(),
+                None => product,
+            };
+            (gate, reset * product)
+        }
+    };
+    let update = reset_update.slice([0..batch, n..gates]);
+    let candidate = (input(gates, 3 * n) + candidate).tanh();
+    state.clone() + update * (candidate - state)
+}
+
+/// See [`crate::gru_sequence`].
+pub fn gru_sequence(
+    projected: Tensor<3>,
+    padding: Option<&Padding>,
+    initial: Tensor<2>,
+    recurrent: &Recurrent,
+    dropout: Option<Tensor<3>>,
+    direction: Direction,
+) -> Tensor<3> {
+    let [len, _, _] = projected.dims();
+    let real = padding.filter(|p| !p.is_full()).map(Padding::real);
+    let mut state = initial;
+    let mut states = Vec::with_capacity(len);
+    for step in 0..len {
+        let position = direction.position(step, len);
+        let next = gru_step(at(&projected, position), state.clone(), recurrent, mask_at(dropout.as_ref(), step));
+        state = match &real {
+            Some(real) => {
+                let real = real.clone().slice([position..position + 1]).swap_dims(0, 1);
+                state.clone() + real * (next - state)
+            }
+            None => next,
+        };
+        states.push(state.clone());
+    }
+    if direction == Direction::Backward {
+        states.reverse();
+    }
+    Tensor::stack(states, 0)
+}
+
+/// Weighs the annotations for one decoder step, sections 3.1 and A.1.2.
+///
+/// `state` is s_{i-1}, `[batch, n]`. Returns the context c_i, `[batch, 2n]`, and the alignment α_i, `[batch, src_len]`,
+/// whose rows sum to 1 and are 0 at padding.
+pub fn attend(state: Tensor<2>, memory: &Memory, weights: &AttentionWeights) -> (Tensor<2>, Tensor<2>) {
+    let [batch, src_len, features] = memory.annotations.dims();
+    let query = state.matmul(weights.query.clone()).unsqueeze_dim::<3>(1);
+    let energies = (memory.keys.clone() + query).tanh() * weights.energy.clone().unsqueeze::<3>();
+    let energies = energies.sum_dim(2).reshape([batch, src_len]) + memory.bias.clone();
+    let alignment = softmax(energies, 1);
+    let context = alignment.clone().unsqueeze_dim::<3>(1).matmul(memory.annotations.clone());
+    (context.reshape([batch, features]), alignment)
+}
+
+/// See [`crate::decoder_sequence`].
+pub fn decoder_sequence(teacher: Teacher, memory: &Memory, attention: &AttentionWeights, recurrent: &Recurrent) -> Tensor<3> {
+    let [tgt_len, _, _] = teacher.projected.dims();
+    let mut state = teacher.initial;
+    let mut steps = Vec::with_capacity(tgt_len);
+    for step in 0..tgt_len {
+        let (context, _) = attend(state.clone(), memory, attention);
+        let projected = at(&teacher.projected, step) + context.clone().matmul(attention.context.clone());
+        state = gru_step(projected, state, recurrent, mask_at(teacher.dropout.as_ref(), step));
+        steps.push(Tensor::cat(vec![state.clone(), context], 1));
+    }
+    Tensor::stack(steps, 0)
+}
+
+/// See [`crate::output_loss`].
+pub fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    let [tokens, _] = readout.dims();
+    let [_, vocabulary] = weight.dims();
+    let log_probs = log_softmax(readout.matmul(weight) + bias.unsqueeze(), 1);
+    let target = log_probs.clone().gather(1, targets.reshape([tokens, 1])).sum();
+    if smoothing == 0.0 {
+        return target.neg();
+    }
+    let all = log_probs.sum().mul_scalar(smoothing / vocabulary as f64);
+    (target.mul_scalar(1.0 - smoothing) + all).neg()
+}
+
+/// Position `i` of a sequence, `[batch, features]`.
+fn at(sequence: &Tensor<3>, i: usize) -> Tensor<2> {
+    let [_, batch, features] = sequence.dims();
+    sequence.clone().slice([i..i + 1]).reshape([batch, features])
+}
+
+/// The dropout mask of a step: one for all steps, or one each.
+fn mask_at(dropout: Option<&Tensor<3>>, step: usize) -> Option<Tensor<2>> {
+    dropout.map(|mask| at(mask, if mask.dims()[0] == 1 { 0 } else { step }))
+}

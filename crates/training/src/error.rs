@@ -1,0 +1,102 @@
+use std::io;
+use std::path::PathBuf;
+
+use rnnsearch_config::ConfigError;
+use rnnsearch_corpus::CorpusError;
+use rnnsearch_decoder::ShapeMismatch;
+use rnnsearch_inference::InferenceError;
+use rnnsearch_metrics::MetricError;
+
+/// Why a training cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The parallel text is wrong.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// The model cannot be written or read.
+    #[error(transparent)]
+    Model(#[from] InferenceError),
+    /// Translations cannot be scored.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// The run folder holds a training already.
+    #[error("run folder `{}` holds a training already: use --resume to go on with it, --overwrite to begin anew, or another --run folder", .0.display())]
+    RunExists(PathBuf),
+    /// The run folder holds something else.
+    #[error("`{}` is not empty and no run folder: choose another --run folder", .0.display())]
+    NotARun(PathBuf),
+    /// There is nothing to resume.
+    #[error("run folder `{}` holds no training to resume: leave out --resume to begin one", .0.display())]
+    NothingToResume(PathBuf),
+    /// Another process trains in the run folder.
+    #[error("run folder `{}` is being trained in by another process: wait for it, stop it, or use another --run folder", .0.display())]
+    Locked(PathBuf),
+    /// The configuration describes another model than the run has.
+    #[error(
+        "cannot resume `{}`: its section [{section}] differs from the configuration given. Use the run's own configuration, \
+         `{}`, or begin anew with --overwrite or another --run folder", run.display(), run.join("config.toml").display()
+    )]
+    OtherConfig {
+        /// The run folder.
+        run: PathBuf,
+        /// The section that differs.
+        section: &'static str,
+    },
+    /// A file of the run folder cannot be used.
+    #[error("cannot {action} `{}`: {error}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// No checkpoint can be read.
+    #[error("checkpoint `{}` is damaged: {reason}. There is no other to go on from: begin anew with --overwrite", path.display())]
+    Checkpoint {
+        /// The checkpoint folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint of a later version of the program.
+    #[error("checkpoint `{}` has format {found}; this build reads up to {known}: use a newer rnnsearch", path.display())]
+    NewerCheckpoint {
+        /// The checkpoint folder.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known.
+        known: u32,
+    },
+    /// A checkpoint that does not fit the configuration.
+    #[error("checkpoint `{}` does not fit the configuration: {mismatch}", path.display())]
+    Mismatch {
+        /// The checkpoint folder.
+        path: PathBuf,
+        /// What does not fit.
+        mismatch: ShapeMismatch,
+    },
+    /// Nothing is learned any more.
+    #[error(
+        "loss or gradient was not finite in {updates} updates in a row, up to update {update}. The last checkpoint and the best model are \
+         kept. Lower training.optimizer.learning_rate or training.clip_norm and go on with --resume"
+    )]
+    Diverged {
+        /// Updates in a row.
+        updates: u64,
+        /// The last of them.
+        update: u64,
+    },
+}
+
+impl TrainingError {
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::File { action, path, error }
+    }
+}

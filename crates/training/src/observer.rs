@@ -1,0 +1,125 @@
+//! What a training tells of itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Is told what happens in a training.
+pub trait Observer {
+    /// Something worth a line: what was read, what was dropped, where it goes on.
+    fn message(&mut self, text: &str);
+    /// Something that should not be, but that the training survives.
+    fn warning(&mut self, text: &str);
+    /// The data is read and the model made; updates begin.
+    fn prepared(&mut self, prepared: &Prepared);
+    /// An update is done.
+    fn progress(&mut self, progress: &Progress);
+    /// A validation is done.
+    fn validated(&mut self, report: &ValidationReport);
+}
+
+/// What a training starts with.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Training pairs.
+    pub pairs: usize,
+    /// Target tokens of the training pairs.
+    pub target_tokens: usize,
+    /// Parameters of the model.
+    pub parameters: usize,
+    /// Words of the source and target vocabularies.
+    pub vocabularies: (usize, usize),
+}
+
+/// Where a training is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Progress {
+    /// Updates done.
+    pub update: u64,
+    /// The pass over the data, from 1.
+    pub epoch: u64,
+    /// Batches done in this epoch.
+    pub batch: usize,
+    /// Batches of this epoch.
+    pub batches: usize,
+    /// Loss in nats per target token, over the updates since the last one told in the log.
+    pub loss: f64,
+    /// Length of the gradient of the last update, before it was clipped.
+    pub gradient_norm: f64,
+    /// The learning rate of the last update.
+    pub learning_rate: f64,
+    /// Target tokens a second, padding not counted, over the updates since the last one told in the log.
+    pub tokens_per_second: f64,
+    /// Time left until the last update that the settings allow, as far as can be told.
+    #[serde(skip)]
+    pub remaining: Option<Duration>,
+    /// Whether this update is told in the log.
+    #[serde(skip)]
+    pub logged: bool,
+}
+
+/// What a validation found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ValidationReport {
+    /// Updates done.
+    pub update: u64,
+    /// The pass over the data, from 1.
+    pub epoch: u64,
+    /// Cross-entropy of the references in nats per target token.
+    pub loss: f64,
+    /// e to the loss.
+    pub perplexity: f64,
+    /// sacreBLEU of the translations.
+    pub bleu: f64,
+    /// How BLEU was computed.
+    pub bleu_signature: String,
+    /// chrF2 of the translations.
+    pub chrf: f64,
+    /// How chrF2 was computed.
+    pub chrf_signature: String,
+    /// Whether it is the best so far by the configured metric.
+    pub best: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// The first sentences with their translations.
+    #[serde(skip)]
+    pub samples: Vec<Sample>,
+}
+
+/// A validation sentence with its translation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The source.
+    pub source: String,
+    /// The reference.
+    pub reference: String,
+    /// What the model makes of the source.
+    pub translation: String,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { update, epoch, loss, gradient_norm, learning_rate, tokens_per_second, .. } = self;
+        write!(f, "epoch {epoch}, update {update}: loss {loss:.4} nats/token, {tokens_per_second:.0} tokens/s, ")?;
+        write!(f, "rate {learning_rate:.3e}, gradient {gradient_norm:.2}")
+    }
+}
+
+impl fmt::Display for ValidationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { update, epoch, loss, perplexity, bleu, chrf, seconds, .. } = self;
+        let best = if self.best { ", the best so far" } else { "" };
+        write!(
+            f,
+            "validation after epoch {epoch}, update {update}: loss {loss:.4} nats/token (perplexity {perplexity:.2}), "
+        )?;
+        write!(f, "BLEU {bleu:.2}, chrF2 {chrf:.2}, {seconds:.1} s{best}")
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  source      {}\n  reference   {}\n  translation {}", self.source, self.reference, self.translation)
+    }
+}

@@ -1,0 +1,248 @@
+//! The folder of a training: what is in it, and who may write there.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rnnsearch_config::Config;
+use rnnsearch_inference::files::write_atomic;
+
+use crate::TrainingError;
+
+const CONFIG: &str = "config.toml";
+const MODEL: &str = "model.safetensors";
+const METRICS: &str = "metrics.jsonl";
+const LOG: &str = "log.txt";
+const CHECKPOINTS: &str = "checkpoints";
+const LOCK: &str = "lock";
+const TOKENIZERS: [&str; 3] = ["tokenizer.json", "tokenizer.source.json", "tokenizer.target.json"];
+
+/// What to do with a run folder that may hold a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Begin; a training that is there already is an error.
+    New,
+    /// Go on with the training that is there.
+    Resume,
+    /// Begin; delete a training that is there already.
+    Overwrite,
+}
+
+/// A run folder, locked for as long as this lives.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    resumed: bool,
+    /// Released when it is closed, by the system too if the process dies.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Opens and locks a run folder, making it where need be. Nothing is written to a folder that may not be used.
+    ///
+    /// # Errors
+    ///
+    /// If another process trains in it, if it holds a training and `start` is [`Start::New`], if it holds none and `start` is
+    /// [`Start::Resume`], if it holds something else, or if the configuration to resume with describes another model.
+    pub fn open(path: &Path, start: Start, config: &Config) -> Result<Self, TrainingError> {
+        let holds_run = path.join(CONFIG).is_file();
+        if holds_run {
+            // Before anything is said of what is there: it may be in use.
+            let lock = lock(path)?;
+            match start {
+                Start::New => return Err(TrainingError::RunExists(path.into())),
+                Start::Resume => check_same(path, config)?,
+                Start::Overwrite => clear(path)?,
+            }
+            let run = Self { path: path.into(), resumed: start == Start::Resume, _lock: lock };
+            return run.keep(config);
+        }
+        if start == Start::Resume {
+            return Err(TrainingError::NothingToResume(path.into()));
+        }
+        if !is_free(path)? {
+            return Err(TrainingError::NotARun(path.into()));
+        }
+        fs::create_dir_all(path).map_err(TrainingError::file("create", path))?;
+        let run = Self { path: path.into(), resumed: false, _lock: lock(path)? };
+        run.keep(config)
+    }
+
+    /// Saves the resolved configuration, which makes the folder a run folder.
+    fn keep(self, config: &Config) -> Result<Self, TrainingError> {
+        let file = self.path.join(CONFIG);
+        write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainingError::file("write", file))?;
+        Ok(self)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the best model so far.
+    pub fn model(&self) -> PathBuf {
+        self.path.join(MODEL)
+    }
+
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// Whether a training that was there is gone on with.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    pub(crate) fn holds_tokenizers(&self) -> bool {
+        self.path.join(TOKENIZERS[0]).is_file() || TOKENIZERS[1..].iter().all(|file| self.path.join(file).is_file())
+    }
+
+    /// The length of `metrics.jsonl`.
+    pub(crate) fn metrics_len(&self) -> u64 {
+        fs::metadata(self.path.join(METRICS)).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Cuts `metrics.jsonl` back to what it was at a checkpoint.
+    pub(crate) fn truncate_metrics(&self, len: u64) -> Result<(), TrainingError> {
+        let path = self.path.join(METRICS);
+        if self.metrics_len() <= len {
+            return Ok(());
+        }
+        let file = OpenOptions::new().write(true).open(&path).map_err(TrainingError::file("open", &path))?;
+        file.set_len(len).map_err(TrainingError::file("shorten", &path))
+    }
+
+    /// Adds a line to `metrics.jsonl`.
+    pub(crate) fn add_metrics(&self, line: &serde_json::Value) -> Result<(), TrainingError> {
+        self.append(METRICS, &line.to_string())
+    }
+
+    /// Adds a line to `log.txt`.
+    pub(crate) fn log(&self, line: &str) -> Result<(), TrainingError> {
+        self.append(LOG, line)
+    }
+
+    /// Writes a line at once, so that a crash leaves whole lines.
+    fn append(&self, name: &str, line: &str) -> Result<(), TrainingError> {
+        let path = self.path.join(name);
+        let write = || -> io::Result<()> {
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.write_all(format!("{line}\n").as_bytes())
+        };
+        write().map_err(TrainingError::file("write to", &path))
+    }
+}
+
+fn lock(path: &Path) -> Result<File, TrainingError> {
+    let file = path.join(LOCK);
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&file);
+    let lock = lock.map_err(TrainingError::file("open", &file))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(TrainingError::Locked(path.into())),
+        Err(TryLockError::Error(error)) => Err(TrainingError::file("lock", file)(error)),
+    }
+}
+
+/// Whether a folder is missing, or empty but for what an interrupted start leaves.
+fn is_free(path: &Path) -> Result<bool, TrainingError> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        entries => entries.map_err(TrainingError::file("read", path))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(TrainingError::file("read", path))?;
+        if entry.file_name() != LOCK {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What was learned so far is of use only to the same model on the same data.
+fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
+    let saved = Config::load(&path.join(CONFIG), &[])?;
+    let sections = [
+        ("data", saved.data != config.data),
+        ("tokenizer", saved.tokenizer != config.tokenizer),
+        ("model", saved.model != config.model),
+        ("training.optimizer", saved.training.optimizer.kind != config.training.optimizer.kind),
+    ];
+    match sections.into_iter().find(|(_, differs)| *differs) {
+        Some((section, _)) => Err(TrainingError::OtherConfig { run: path.into(), section }),
+        None => Ok(()),
+    }
+}
+
+/// Deletes a training, and nothing else that a user may have put into its folder.
+///
+/// The configuration goes last: until then the folder is known as a run folder.
+fn clear(path: &Path) -> Result<(), TrainingError> {
+    let checkpoints = path.join(CHECKPOINTS);
+    if checkpoints.exists() {
+        fs::remove_dir_all(&checkpoints).map_err(TrainingError::file("delete", checkpoints))?;
+    }
+    for name in [MODEL, METRICS, LOG].into_iter().chain(TOKENIZERS).chain([CONFIG]) {
+        match fs::remove_file(path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(TrainingError::file("delete", path.join(name))(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path, start: Start) -> Result<RunFolder, TrainingError> {
+        RunFolder::open(path, start, &Config::default())
+    }
+
+    #[test]
+    fn a_training_is_not_overwritten_by_accident() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs/a");
+        drop(open(&path, Start::New).unwrap());
+        fs::write(path.join(METRICS), "{}\n").unwrap();
+        assert!(matches!(open(&path, Start::New), Err(TrainingError::RunExists(_))));
+        assert!(open(&path, Start::Resume).unwrap().is_resumed());
+        assert_eq!(open(&path, Start::Overwrite).unwrap().metrics_len(), 0);
+    }
+
+    #[test]
+    fn two_trainings_do_not_share_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(folder.path(), Start::New).unwrap();
+        for start in [Start::New, Start::Resume, Start::Overwrite] {
+            assert!(matches!(open(folder.path(), start), Err(TrainingError::Locked(_))));
+        }
+        drop(first);
+        open(folder.path(), Start::Resume).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_other_things_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+        assert!(matches!(open(folder.path(), Start::Overwrite), Err(TrainingError::NotARun(_))));
+        assert!(matches!(open(folder.path(), Start::Resume), Err(TrainingError::NothingToResume(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn another_model_does_not_resume() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), Start::New).unwrap());
+        let mut config = Config::default();
+        config.model.embedding += 1;
+        let error = RunFolder::open(folder.path(), Start::Resume, &config).unwrap_err();
+        assert!(matches!(error, TrainingError::OtherConfig { section: "model", .. }));
+        let mut config = Config::default();
+        config.training.max_epochs += 1;
+        RunFolder::open(folder.path(), Start::Resume, &config).unwrap();
+    }
+}
