@@ -95,7 +95,9 @@ fn tanh_of<const FUSED: bool>(x: f32) -> f32 {
 
 /// The sum of the lanes, by halves.
 #[inline(always)]
-fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
+fn sum_lanes(lanes: [f32; LANES]) -> f32 {
+    // Without the barrier the compiler follows this tree up into the loop and vectorises by twos instead of sixteens.
+    let mut lanes = std::hint::black_box(lanes);
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -106,19 +108,41 @@ fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
-/// The sum of `term(i)` for i below `n`, in lanes.
+/// Σ term(elements), over equally long slices, in lanes; `term` adds to a sum.
 #[inline(always)]
-fn sum_of(n: usize, mut term: impl FnMut(usize, f32) -> f32) -> f32 {
+fn sum_of<const K: usize>(slices: [&[f32]; K], term: impl Fn([f32; K], f32) -> f32) -> f32 {
+    let n = slices[0].len();
     let whole = n / LANES * LANES;
     let mut lanes = [0f32; LANES];
     for start in (0..whole).step_by(LANES) {
+        // Of a length known to the compiler, so that no index needs a check.
+        let chunks: [&[f32; LANES]; K] = slices.map(|s| s[start..start + LANES].try_into().expect("LANES elements"));
         for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum = term(start + lane, *sum);
+            *sum = term(chunks.map(|chunk| chunk[lane]), *sum);
         }
     }
     let mut sum = sum_lanes(lanes);
     for i in whole..n {
-        sum = term(i, sum);
+        sum = term(slices.map(|s| s[i]), sum);
+    }
+    sum
+}
+
+/// x ← e^(x - max), and the sum of the results, in lanes.
+#[inline(always)]
+fn exp_and_sum<const FUSED: bool>(x: &mut [f32], max: f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let mut chunks = x.chunks_exact_mut(LANES);
+    for chunk in &mut chunks {
+        for (x, sum) in chunk.iter_mut().zip(&mut lanes) {
+            *x = exp_of::<FUSED>(*x - max);
+            *sum += *x;
+        }
+    }
+    let mut sum = sum_lanes(lanes);
+    for x in chunks.into_remainder() {
+        *x = exp_of::<FUSED>(*x - max);
+        sum += *x;
     }
     sum
 }
@@ -163,11 +187,7 @@ vectorised! {
     /// x ← softmax x; where x is -∞ the result is exactly 0. Not for a row that is -∞ everywhere.
     pub fn softmax(x: &mut [f32]) {
         let max = max_of(x);
-        let sum = sum_of(x.len(), |i, sum| {
-            x[i] = exp_of::<FUSED>(x[i] - max);
-            sum + x[i]
-        });
-        let scale = 1.0 / sum;
+        let scale = 1.0 / exp_and_sum::<FUSED>(x, max);
         for x in x {
             *x *= scale;
         }
@@ -175,8 +195,7 @@ vectorised! {
 
     /// Σ a b.
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-        let b = &b[..a.len()];
-        sum_of(a.len(), |i, sum| mul_add::<FUSED>(a[i], b[i], sum))
+        sum_of([a, &b[..a.len()]], |[a, b], sum| mul_add::<FUSED>(a, b, sum))
     }
 
     /// out ← out + x.
@@ -248,8 +267,8 @@ vectorised! {
 
     /// The energy Σ v tanh(key + query).
     pub fn energy(key: &[f32], query: &[f32], v: &[f32]) -> f32 {
-        let (query, v) = (&query[..key.len()], &v[..key.len()]);
-        sum_of(key.len(), |i, sum| mul_add::<FUSED>(tanh_of::<FUSED>(key[i] + query[i]), v[i], sum))
+        let term = |[key, query, v]: [f32; 3], sum| mul_add::<FUSED>(tanh_of::<FUSED>(key + query), v, sum);
+        sum_of([key, &query[..key.len()], &v[..key.len()]], term)
     }
 
     /// The gradients of all energies of one step: adds to those of the keys `[len, n']` and of `v`, sets the query's.
@@ -317,11 +336,8 @@ vectorised! {
         let share = smoothing / n as f32;
         let max = max_of(logits);
         let at_target = logits[target] - max;
-        let all = if smoothing == 0.0 { 0.0 } else { sum_of(n, |i, sum| sum + (logits[i] - max)) };
-        let sum = sum_of(n, |i, sum| {
-            logits[i] = exp_of::<FUSED>(logits[i] - max);
-            sum + logits[i]
-        });
+        let all = if smoothing == 0.0 { 0.0 } else { sum_of([logits], |[logit], sum| sum + (logit - max)) };
+        let sum = exp_and_sum::<FUSED>(logits, max);
         let scale = 1.0 / sum;
         for logit in logits.iter_mut() {
             *logit = mul_add::<FUSED>(*logit, scale, -share);
