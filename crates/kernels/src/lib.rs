@@ -1,1 +1,127 @@
-//! kernels
+//! The recurrent operations of RNNsearch.
+//!
+//! Each operation has a plain definition in tensor operations ([`plain`]), which every backend runs. This is the only
+//! crate that names a backend: [`device`] finds the one to run on.
+//!
+//! Sequences are time-major, `[len, batch, features]`; gates stand in the order reset, update, candidate.
+
+pub mod device;
+mod dropout;
+mod fused;
+mod padding;
+pub mod plain;
+
+use burn::prelude::*;
+
+pub use dropout::Dropout;
+pub use fused::{Kernel, kernel_of};
+pub use padding::Padding;
+pub use rnnsearch_config::Reset;
+
+/// The recurrent half of a gated recurrent unit.
+#[derive(Clone, Debug)]
+pub struct Recurrent {
+    /// [U_r | U_z | U], `[n, 3n]`.
+    pub weight: Tensor<2>,
+    /// b_u, added to the candidate's recurrent product, `[n]`; only with [`Reset::After`].
+    pub bias: Option<Tensor<1>>,
+    /// Where the reset gate acts.
+    pub reset: Reset,
+}
+
+/// The direction in which a sequence is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the first position to the last.
+    Forward,
+    /// From the last position to the first.
+    Backward,
+}
+
+impl Direction {
+    /// The position read at `step`.
+    fn position(self, step: usize, len: usize) -> usize {
+        match self {
+            Direction::Forward => step,
+            Direction::Backward => len - 1 - step,
+        }
+    }
+}
+
+/// What the decoder attends to: all that is fixed for a batch of sources.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Annotations h_j, `[batch, src_len, 2n]`.
+    pub annotations: Tensor<3>,
+    /// Their projections U_a h_j, `[batch, src_len, n']`.
+    pub keys: Tensor<3>,
+    /// 0 at real positions, -1e9 at padding, `[batch, src_len]`.
+    pub bias: Tensor<2>,
+}
+
+/// The weights of additive attention and of the way its context takes into the decoder.
+#[derive(Clone, Debug)]
+pub struct AttentionWeights {
+    /// W_a, `[n, n']`.
+    pub query: Tensor<2>,
+    /// v_a, `[n']`.
+    pub energy: Tensor<1>,
+    /// [C_r | C_z | C], `[2n, 3n]`.
+    pub context: Tensor<2>,
+}
+
+/// The known side of a decoder that is told the previous target words.
+#[derive(Clone, Debug)]
+pub struct Teacher {
+    /// W E y_{i-1} + b for the three gates, `[tgt_len, batch, 3n]`.
+    pub projected: Tensor<3>,
+    /// s_0, `[batch, n]`.
+    pub initial: Tensor<2>,
+    /// Dropout of the previous state in the recurrent product, `[tgt_len or 1, batch, n]`.
+    pub dropout: Option<Tensor<3>>,
+}
+
+/// Runs a gated recurrent unit over a padded batch, appendix A.1.1.
+///
+/// `projected` is W x + b for the three gates, `[len, batch, 3n]`; `initial` is the state before the first position read,
+/// `[batch, n]`; `dropout` multiplies the previous state in the recurrent products, `[len or 1, batch, n]` in reading
+/// order. Where a position is padding the state is carried through unchanged, so the backward direction
+/// reaches a sentence's last word with the initial state.
+///
+/// Returns the states, `[len, batch, n]`, at their positions in the sequence.
+pub fn gru_sequence(
+    projected: Tensor<3>,
+    padding: Option<&Padding>,
+    initial: Tensor<2>,
+    recurrent: &Recurrent,
+    dropout: Option<Tensor<3>>,
+    direction: Direction,
+) -> Tensor<3> {
+    match kernel_of(&projected.device()) {
+        Kernel::Fused => fused::gru_sequence(projected, padding, initial, recurrent, dropout, direction),
+        Kernel::Plain => plain::gru_sequence(projected, padding, initial, recurrent, dropout, direction),
+    }
+}
+
+/// Runs the attending decoder layer over known target words, sections 3.1 and A.2.2.
+///
+/// At step i, c_i is read from `memory` with the query s_{i-1}, and s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i]).
+///
+/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`.
+pub fn decoder_sequence(teacher: Teacher, memory: &Memory, attention: &AttentionWeights, recurrent: &Recurrent) -> Tensor<3> {
+    match kernel_of(&teacher.projected.device()) {
+        Kernel::Fused => fused::decoder_sequence(teacher, memory, attention, recurrent),
+        Kernel::Plain => plain::decoder_sequence(teacher, memory, attention, recurrent),
+    }
+}
+
+/// The cross-entropy of the output layer, in nats, summed over tokens: `[1]`.
+///
+/// `readout` is t_i of every real target token, `[tokens, l]`; `weight` is W_o, `[l, vocabulary]`. With `smoothing` ε the
+/// target distribution is (1 - ε) at the target word and ε shared by all words equally.
+pub fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    match kernel_of(&readout.device()) {
+        Kernel::Fused => fused::output_loss(readout, weight, bias, targets, smoothing),
+        Kernel::Plain => plain::output_loss(readout, weight, bias, targets, smoothing),
+    }
+}

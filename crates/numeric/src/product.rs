@@ -1,9 +1,13 @@
 //! Matrix products.
 //!
-//! [`product`] serves large ones, through the `gemm` crate and all threads. [`Packed`] serves the small ones of a recurrence:
-//! at each step few rows meet the same weight, which is brought into the order of the inner loop once a sequence.
+//! [`Packed`] serves the small products of a recurrence: at each step few rows meet the same weight, which is brought into the
+//! order of the inner loop once a sequence. [`product`] serves large ones on all threads, by blocks that are packed one
+//! after another.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use rayon::prelude::*;
 
 use crate::Instructions;
 
@@ -31,6 +35,11 @@ impl<'a> Matrix<'a> {
         Self { data: &self.data[from.min(self.data.len())..], columns: columns.len(), ..self }
     }
 
+    /// These rows of it.
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        self.transposed().columns(rows).transposed()
+    }
+
     /// It with rows and columns exchanged; nothing is moved.
     pub fn transposed(self) -> Self {
         Self {
@@ -42,8 +51,30 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    fn at(&self, row: usize, column: usize) -> f32 {
-        self.data[row * self.row_stride + column * self.column_stride]
+    /// Its elements row after row, copied unless they lie so.
+    fn row_major(self) -> Cow<'a, [f32]> {
+        if self.column_stride == 1 && self.row_stride == self.columns {
+            return Cow::Borrowed(&self.data[..self.rows * self.columns]);
+        }
+        let mut elements = vec![0.0; self.rows * self.columns];
+        elements.par_chunks_mut((TILE * self.columns).max(1)).enumerate().for_each(|(block, rows)| {
+            for columns in (0..self.columns).step_by(TILE) {
+                self.copy_tile(block * TILE, columns, rows);
+            }
+        });
+        Cow::Owned(elements)
+    }
+
+    /// Copies the tile that begins at `from` and `column` into these rows.
+    fn copy_tile(&self, from: usize, column: usize, rows: &mut [f32]) {
+        let height = rows.len() / self.columns;
+        for column in column..self.columns.min(column + TILE) {
+            let elements = self.data[from * self.row_stride + column * self.column_stride..].iter();
+            let targets = rows[column..].iter_mut().step_by(self.columns);
+            for (target, element) in targets.zip(elements.step_by(self.row_stride)).take(height) {
+                *target = *element;
+            }
+        }
     }
 
     /// Whether every element lies within the slice.
@@ -53,6 +84,9 @@ impl<'a> Matrix<'a> {
             || (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride < self.data.len()
     }
 }
+
+/// Rows and columns that are transposed together, so that all that is read of a line of the cache is used before it is evicted.
+const TILE: usize = 16;
 
 /// Whether a product replaces what its target holds, or is added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,41 +110,37 @@ pub fn product(a: Matrix, b: Matrix, c: &mut [f32], stride: usize, write: Write)
         return;
     }
     assert!((m - 1) * stride + n <= c.len());
-    let add = write == Write::Add;
-    let threads = rayon::current_num_threads();
-    let parallelism = if threads == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(threads) };
-    // SAFETY: all elements of A, B and C lie within their slices (asserted above), C's rows do not overlap (n <= stride), and
-    // C is borrowed mutably, so it overlaps neither A nor B.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            stride as isize,
-            add,
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            if add { 1.0 } else { 0.0 },
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    if k == 0 && write == Write::Set {
+        c.chunks_mut(stride).take(m).for_each(|row| row[..n].fill(0.0));
     }
+    let a = a.row_major();
+    let width = block_width(n);
+    let mut blocks: Vec<Vec<&mut [f32]>> = (0..n.div_ceil(width)).map(|_| Vec::with_capacity(m)).collect();
+    for row in c.chunks_mut(stride).take(m) {
+        blocks.iter_mut().zip(row[..n].chunks_mut(width)).for_each(|(block, part)| block.push(part));
+    }
+    blocks.into_par_iter().enumerate().for_each_init(Packed::default, |packed, (block, mut c)| {
+        let columns = block * width..n.min((block + 1) * width);
+        for from in (0..k).step_by(DEPTH) {
+            let to = k.min(from + DEPTH);
+            packed.pack(b.columns(columns.clone()).rows(from..to));
+            let a: Vec<&[f32]> = a.chunks_exact(k).map(|row| &row[from..to]).collect();
+            packed.multiply(&a, &mut c, if from == 0 { write } else { Write::Add });
+        }
+    });
+}
+
+/// The rows of B that are packed together: with a block's columns they fit a core's second cache.
+const DEPTH: usize = 1024;
+
+/// The columns of a block: a whole number of the widest panels, and enough blocks for all threads. Blocks do not change the
+/// order of any sum.
+fn block_width(n: usize) -> usize {
+    n.div_ceil(rayon::current_num_threads()).next_multiple_of(WIDEST).clamp(WIDEST, 5 * WIDEST)
 }
 
 /// The widest panel of any instruction set.
 const WIDEST: usize = 48;
-
-/// A tile of sums: up to 8 rows by a panel's columns.
-type Sums<const M: usize> = [[f32; WIDEST]; M];
 
 /// A weight `[k, n]` in the order in which the inner loop reads it: panels of some columns, row after row.
 ///
@@ -136,35 +166,52 @@ impl Packed {
     ///
     /// If the processor lacks them.
     pub fn with(instructions: Instructions, weight: Matrix) -> Self {
-        assert!(instructions <= Instructions::available() && weight.is_within());
-        let mut packed = Self { panels: Vec::new(), k: weight.rows, n: weight.columns, instructions };
-        let mut panels = Vec::with_capacity(packed.k * (packed.n + packed.lanes()));
-        for columns in packed.panels() {
-            packed.pack_panel(weight, columns, &mut panels);
-        }
-        packed.panels = panels;
+        assert!(instructions <= Instructions::available());
+        let mut packed = Self { instructions, ..Self::default() };
+        packed.pack(weight);
         packed
+    }
+
+    /// Packs another weight in the same memory.
+    fn pack(&mut self, weight: Matrix) {
+        assert!(weight.is_within());
+        (self.k, self.n) = (weight.rows, weight.columns);
+        let mut panels = std::mem::take(&mut self.panels);
+        panels.clear();
+        panels.reserve(self.k * self.n.next_multiple_of(self.lanes()));
+        for columns in self.panels() {
+            self.pack_panel(weight, columns, &mut panels);
+        }
+        self.panels = panels;
     }
 
     /// Appends these columns of the weight, with zeros up to a whole number of vectors.
     fn pack_panel(&self, weight: Matrix, columns: Range<usize>, panels: &mut Vec<f32>) {
         let width = columns.len().next_multiple_of(self.lanes());
-        let start = panels.len();
-        panels.resize(start + self.k * width, 0.0);
-        let panel = &mut panels[start..];
         if weight.column_stride == 1 {
-            for (row, target) in panel.chunks_exact_mut(width).enumerate() {
+            for row in 0..self.k {
                 let from = row * weight.row_stride;
-                target[..columns.len()].copy_from_slice(&weight.data[from + columns.start..from + columns.end]);
+                let elements = &weight.data[from + columns.start..from + columns.end];
+                if let Ok(elements) = <&[f32; WIDEST]>::try_from(elements) {
+                    // A copy of a length known to the compiler is worth a branch: it is no call.
+                    panels.extend_from_slice(elements);
+                    continue;
+                }
+                panels.extend_from_slice(elements);
+                panels.extend(std::iter::repeat_n(0.0, width - columns.len()));
             }
             return;
         }
-        /// Rows of the panel that are filled together, so that they stay in the cache.
+        /// Rows of the panel that are filled together, so that they stay in the first cache.
         const ROWS: usize = 32;
-        for (block, target) in panel.chunks_mut(ROWS * width).enumerate() {
+        let start = panels.len();
+        panels.resize(start + self.k * width, 0.0);
+        for (block, target) in panels[start..].chunks_mut(ROWS * width).enumerate() {
             for (to, column) in columns.clone().enumerate() {
-                for (row, target) in target.chunks_exact_mut(width).enumerate() {
-                    target[to] = weight.at(block * ROWS + row, column);
+                let from = block * ROWS * weight.row_stride + column * weight.column_stride;
+                let elements = weight.data[from..].iter().step_by(weight.row_stride);
+                for (row, element) in target.chunks_exact_mut(width).zip(elements) {
+                    row[to] = *element;
                 }
             }
         }
@@ -243,12 +290,13 @@ impl Packed {
         write: Write,
     ) {
         let a: &[&[f32]; M] = a.try_into().expect("as many rows as the tile has");
-        let mut sums = [[0f32; WIDEST]; M];
-        match vectors {
-            1 => sum_tile::<M, 1>(self.instructions, a, panel, &mut sums),
-            2 => sum_tile::<M, 2>(self.instructions, a, panel, &mut sums),
-            _ => sum_tile::<M, 3>(self.instructions, a, panel, &mut sums),
+        if columns.len() == vectors * self.lanes() {
+            let mut c = c.iter_mut().map(|row| &mut row[columns.clone()]);
+            let mut c: [&mut [f32]; M] = std::array::from_fn(|_| c.next().expect("as many rows as the tile has"));
+            return self.sum(a, panel, vectors, &mut c, write);
         }
+        let mut sums = [[0f32; WIDEST]; M];
+        self.sum(a, panel, vectors, &mut sums.each_mut().map(|row| &mut row[..]), Write::Set);
         for (c, sums) in c.iter_mut().zip(&sums) {
             let (c, sums) = (&mut c[columns.clone()], &sums[..columns.len()]);
             match write {
@@ -256,6 +304,29 @@ impl Packed {
                 Write::Add => c.iter_mut().zip(sums).for_each(|(c, sum)| *c += sum),
             }
         }
+    }
+
+    /// The products of M rows with a panel of some vectors' width, for which `c` has room.
+    fn sum<const M: usize>(
+        &self,
+        a: &[&[f32]; M],
+        panel: &[f32],
+        vectors: usize,
+        c: &mut [&mut [f32]; M],
+        write: Write,
+    ) {
+        match vectors {
+            1 => sum_tile::<M, 1>(self.instructions, a, panel, c, write),
+            2 => sum_tile::<M, 2>(self.instructions, a, panel, c, write),
+            _ => sum_tile::<M, 3>(self.instructions, a, panel, c, write),
+        }
+    }
+}
+
+impl Default for Packed {
+    /// An empty weight.
+    fn default() -> Self {
+        Self { panels: Vec::new(), k: 0, n: 0, instructions: Instructions::available() }
     }
 }
 
@@ -265,22 +336,23 @@ fn sum_tile<const M: usize, const V: usize>(
     instructions: Instructions,
     a: &[&[f32]; M],
     panel: &[f32],
-    sums: &mut Sums<M>,
+    c: &mut [&mut [f32]; M],
+    write: Write,
 ) {
     match instructions {
         // SAFETY: `Packed::with` saw that the processor has these instructions; `Packed::multiply` that every row of `a` has k
         // elements, and `panel` is k times V vectors.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => unsafe { x86::avx512::<M, V>(a, panel, sums) },
+        Instructions::Avx512 => unsafe { x86::avx512::<M, V>(a, panel, c, write) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => unsafe { x86::avx2::<M, V>(a, panel, sums) },
-        _ => portable::<M, V>(a, panel, sums),
+        Instructions::Avx2 => unsafe { x86::avx2::<M, V>(a, panel, c, write) },
+        _ => portable::<M, V>(a, panel, c, write),
     }
 }
 
 /// The tile without vector instructions by name: 4 columns a vector.
-fn portable<const M: usize, const V: usize>(a: &[&[f32]; M], panel: &[f32], sums: &mut Sums<M>) {
+fn portable<const M: usize, const V: usize>(a: &[&[f32]; M], panel: &[f32], c: &mut [&mut [f32]; M], write: Write) {
     let mut tile = [[[0f32; 4]; V]; M];
     for (i, row) in panel.chunks_exact(4 * V).enumerate() {
         for (a, tile) in a.iter().zip(&mut tile) {
@@ -291,8 +363,10 @@ fn portable<const M: usize, const V: usize>(a: &[&[f32]; M], panel: &[f32], sums
             }
         }
     }
-    for (sums, tile) in sums.iter_mut().zip(&tile) {
-        sums[..4 * V].copy_from_slice(tile.as_flattened());
+    for (c, tile) in c.iter_mut().zip(&tile) {
+        for (c, sum) in c.iter_mut().zip(tile.as_flattened()) {
+            *c = if write == Write::Add { *c + sum } else { *sum };
+        }
     }
 }
 
@@ -302,10 +376,14 @@ mod x86 {
 
     use std::arch::x86_64::*;
 
-    use super::Sums;
+    use super::Write;
+
+    /// How many rows of the panel ahead the first cache is filled: a panel is larger than it, and the processor's own guess
+    /// comes late.
+    const AHEAD: usize = 8;
 
     macro_rules! tile {
-        ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $splat:ident, $fused:ident, $store:ident) => {
+        ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $splat:ident, $fused:ident, $add:ident, $store:ident) => {
             /// Writes the products of M rows with a panel of V vectors' width.
             ///
             /// # Safety
@@ -316,7 +394,8 @@ mod x86 {
             pub(super) unsafe fn $name<const M: usize, const V: usize>(
                 a: &[&[f32]; M],
                 panel: &[f32],
-                sums: &mut Sums<M>,
+                c: &mut [&mut [f32]; M],
+                write: Write,
             ) {
                 debug_assert!(a.iter().all(|row| row.len() >= panel.len() / ($lanes * V)));
                 let a = a.map(<[f32]>::as_ptr);
@@ -324,8 +403,12 @@ mod x86 {
                 for (i, row) in panel.chunks_exact($lanes * V).enumerate() {
                     let mut b = [$zero(); V];
                     for (v, b) in b.iter_mut().enumerate() {
-                        // SAFETY: `row` has V vectors.
-                        *b = unsafe { $load(row.as_ptr().add($lanes * v)) };
+                        let vector = row[$lanes * v..].as_ptr();
+                        // SAFETY: `row` has V vectors; a prefetch reads nothing, it may point anywhere.
+                        unsafe {
+                            *b = $load(vector);
+                            _mm_prefetch::<_MM_HINT_T0>(vector.wrapping_add(AHEAD * $lanes * V).cast());
+                        }
                     }
                     for (a, tile) in a.iter().zip(&mut tile) {
                         // SAFETY: the caller promises that the row has an element i.
@@ -335,16 +418,39 @@ mod x86 {
                         }
                     }
                 }
-                for (sums, tile) in sums.iter_mut().zip(&tile) {
-                    for (sums, tile) in sums.chunks_exact_mut($lanes).zip(tile) {
+                for (c, tile) in c.iter_mut().zip(&tile) {
+                    for (c, sum) in c.chunks_exact_mut($lanes).zip(tile) {
                         // SAFETY: the chunk has a vector's length.
-                        unsafe { $store(sums.as_mut_ptr(), *tile) };
+                        unsafe {
+                            let sum = if write == Write::Add { $add($load(c.as_ptr()), *sum) } else { *sum };
+                            $store(c.as_mut_ptr(), sum);
+                        }
                     }
                 }
             }
         };
     }
 
-    tile!(avx512, "avx512f", 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps);
-    tile!(avx2, "avx2,fma", 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps);
+    tile!(
+        avx512,
+        "avx512f",
+        16,
+        _mm512_setzero_ps,
+        _mm512_loadu_ps,
+        _mm512_set1_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_storeu_ps
+    );
+    tile!(
+        avx2,
+        "avx2,fma",
+        8,
+        _mm256_setzero_ps,
+        _mm256_loadu_ps,
+        _mm256_set1_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_storeu_ps
+    );
 }

@@ -1,0 +1,118 @@
+//! The fused kernels: the operations on `flex` and `ndarray`, with backward passes written by hand.
+//!
+//! The numbers come from the `numeric` crate; here they are made operations of Burn, with gradients. They mean what the
+//! [`plain`](crate::plain) definitions mean.
+
+#![allow(deprecated, reason = "ndarray stays selectable beside flex, which Burn prefers")]
+
+mod backward;
+mod host;
+mod operations;
+
+use std::fmt;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::prelude::*;
+use burn::tensor::FloatDType;
+
+use crate::{AttentionWeights, Direction, Memory, Padding, Recurrent, Reset, Teacher};
+use operations::{DecoderForm, FusedOperations, GruForm, LossForm};
+
+/// What computes the recurrent operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// Tensor operations, one after another.
+    Plain,
+    /// One pass forward and one backward, written by hand.
+    Fused,
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("plain tensor operations"),
+            Self::Fused => write!(f, "fused kernels ({})", rnnsearch_numeric::Instructions::available()),
+        }
+    }
+}
+
+/// Which kernel serves on a device: the fused one on the CPU backends in 32-bit floats, the plain definition elsewhere.
+pub fn kernel_of(device: &Device) -> Kernel {
+    let bare = device.clone().without_autodiff();
+    let on_cpu = matches!(bare.as_dispatch(), DispatchDevice::Flex(_) | DispatchDevice::NdArray(_));
+    if on_cpu && bare.settings().float_dtype == FloatDType::F32 { Kernel::Fused } else { Kernel::Plain }
+}
+
+/// See [`crate::gru_sequence`].
+pub(crate) fn gru_sequence(
+    projected: Tensor<3>,
+    padding: Option<&Padding>,
+    initial: Tensor<2>,
+    recurrent: &Recurrent,
+    dropout: Option<Tensor<3>>,
+    direction: Direction,
+) -> Tensor<3> {
+    let lengths = padding.filter(|p| !p.is_full()).map(|p| p.lengths().to_vec());
+    let reversed = direction == Direction::Backward;
+    let form = GruForm { lengths, dropout: dropout.map(on_host), reset: recurrent.reset, reversed };
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_gru(
+        projected.into_dispatch(),
+        initial.into_dispatch(),
+        recurrent.weight.clone().into_dispatch(),
+        bias_of(recurrent).into_dispatch(),
+        form,
+    ))
+}
+
+/// See [`crate::decoder_sequence`].
+pub(crate) fn decoder_sequence(
+    teacher: Teacher,
+    memory: &Memory,
+    attention: &AttentionWeights,
+    recurrent: &Recurrent,
+) -> Tensor<3> {
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_decoder(
+        teacher.projected.into_dispatch(),
+        teacher.initial.into_dispatch(),
+        memory.annotations.clone().into_dispatch(),
+        memory.keys.clone().into_dispatch(),
+        memory.bias.clone().into_dispatch(),
+        attention.query.clone().into_dispatch(),
+        attention.energy.clone().into_dispatch(),
+        attention.context.clone().into_dispatch(),
+        recurrent.weight.clone().into_dispatch(),
+        bias_of(recurrent).into_dispatch(),
+        DecoderForm { reset: recurrent.reset, dropout: teacher.dropout.map(on_host) },
+    ))
+}
+
+/// See [`crate::output_loss`].
+pub(crate) fn output_loss(
+    readout: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
+    let targets = targets.into_data().iter::<i64>().map(|word| word as usize).collect();
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_loss(
+        readout.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        LossForm { targets, smoothing: smoothing as f32 },
+    ))
+}
+
+/// A mask's elements: it has no gradient.
+fn on_host(mask: Tensor<3>) -> Vec<f32> {
+    mask.into_data().try_into_vec().expect("a mask of 32-bit floats")
+}
+
+/// b_u, or a tensor that stands for none: the operations take the same number of tensors for both.
+fn bias_of(recurrent: &Recurrent) -> Tensor<1> {
+    let n = recurrent.weight.dims()[0];
+    match (&recurrent.bias, recurrent.reset) {
+        (Some(bias), Reset::After) => bias.clone(),
+        _ => Tensor::zeros([n], &recurrent.weight.device()),
+    }
+}

@@ -1,0 +1,110 @@
+//! The backward passes, as Burn's autodiff calls them.
+
+use std::sync::Arc;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::backend::tensor::FloatTensor;
+use rnnsearch_numeric::decoder::DecoderTape;
+use rnnsearch_numeric::gru::GruTape;
+
+use super::host::Host;
+use super::operations::{DecoderTensors, GruTensors};
+
+/// The backward pass of a recurrence: gradients of the projections, initial state, weight and bias.
+#[derive(Debug)]
+pub(crate) struct GruBackward;
+
+/// What a recurrence keeps for its backward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct GruKept<B: Host> {
+    pub tensors: GruTensors<B>,
+    pub states: FloatTensor<B>,
+    pub tape: Arc<GruTape>,
+}
+
+impl<B: Host> Backward<B, 4> for GruBackward {
+    type State = GruKept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let d_states = B::contiguous(grads.consume::<B>(&ops.node));
+        let gru = ops.state.tensors.numeric();
+        let d = gru.backward(B::slice(&ops.state.states), &ops.state.tape, B::slice(&d_states));
+        let (n, batch) = (gru.n, gru.batch);
+        let gradients = [
+            (Some(d.projected), vec![gru.len, batch, 3 * n]),
+            (Some(d.initial), vec![batch, n]),
+            (Some(d.weight), vec![n, 3 * n]),
+            (d.bias, vec![n]),
+        ];
+        register::<B, 4>(&ops, gradients, grads);
+    }
+}
+
+/// The backward pass of a decoder: gradients of the projections, initial state, annotations, keys, W_a, v_a, the context's
+/// weight, the recurrent weight and bias.
+#[derive(Debug)]
+pub(crate) struct DecoderBackward;
+
+/// What a decoder keeps for its backward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct DecoderKept<B: Host> {
+    pub tensors: DecoderTensors<B>,
+    pub outputs: FloatTensor<B>,
+    pub tape: Arc<DecoderTape>,
+}
+
+impl<B: Host> Backward<B, 9> for DecoderBackward {
+    type State = DecoderKept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 9>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let d_outputs = B::contiguous(grads.consume::<B>(&ops.node));
+        let decoder = ops.state.tensors.numeric();
+        let d = decoder.backward(B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs));
+        let (n, batch, memory) = (decoder.n, decoder.batch, decoder.memory);
+        let len = d.projected.len() / (batch * 3 * n);
+        let gradients = [
+            (Some(d.projected), vec![len, batch, 3 * n]),
+            (Some(d.initial), vec![batch, n]),
+            (Some(d.annotations), vec![batch, memory.src_len, memory.annotation]),
+            (Some(d.keys), vec![batch, memory.src_len, memory.attention]),
+            (Some(d.query), vec![n, memory.attention]),
+            (Some(d.energy), vec![memory.attention]),
+            (Some(d.context), vec![memory.annotation, 3 * n]),
+            (Some(d.weight), vec![n, 3 * n]),
+            (d.bias, vec![n]),
+        ];
+        register::<B, 9>(&ops, gradients, grads);
+    }
+}
+
+/// The backward pass of the loss: the forward pass has the gradients of readout, weight and bias ready, here they are scaled.
+#[derive(Debug)]
+pub(crate) struct LossBackward;
+
+impl<B: Host> Backward<B, 3> for LossBackward {
+    type State = [FloatTensor<B>; 3];
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let scale = B::slice(&B::contiguous(grads.consume::<B>(&ops.node)))[0];
+        for (parent, gradient) in ops.parents.into_iter().zip(ops.state) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, B::float_mul_scalar(gradient, scale.into()));
+            }
+        }
+    }
+}
+
+/// Hands the gradients to those inputs that track them.
+fn register<B: Host, const N: usize>(
+    ops: &Ops<impl Clone + Send + std::fmt::Debug + 'static, N>,
+    gradients: [(Option<Vec<f32>>, Vec<usize>); N],
+    grads: &mut Gradients,
+) {
+    for (parent, (gradient, shape)) in ops.parents.iter().zip(gradients) {
+        if let (Some(parent), Some(gradient)) = (parent, gradient) {
+            grads.register::<B>(parent.id, B::tensor(gradient, &shape));
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The fused operations as an extension of Burn's backends.
+
+use std::sync::Arc;
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::ops::{Backward, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Flex, NdArray, backend_extension};
+use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
+use rnnsearch_numeric::gru::{Gru, GruTape};
+use rnnsearch_numeric::output::Output;
+use rnnsearch_numeric::{Memory, Reset};
+
+use super::backward::{DecoderBackward, DecoderKept, GruBackward, GruKept, LossBackward};
+use super::host::{Host, size};
+
+/// What a recurrence over a sequence takes beside tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct GruForm {
+    /// The words of each sentence, where some have padding.
+    pub lengths: Option<Vec<usize>>,
+    /// What multiplies the states in the recurrent products, `[len or 1, batch, n]`.
+    pub dropout: Option<Vec<f32>>,
+    pub reset: Reset,
+    pub reversed: bool,
+}
+
+/// What a decoder takes beside tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct DecoderForm {
+    /// What multiplies the states in the recurrent products, `[tgt_len or 1, batch, n]`.
+    pub dropout: Option<Vec<f32>>,
+    pub reset: Reset,
+}
+
+/// What the output layer's loss takes beside tensors.
+#[derive(Clone, Debug)]
+pub(crate) struct LossForm {
+    pub targets: Vec<usize>,
+    pub smoothing: f32,
+}
+
+/// The operations, on primitives of a backend; shapes are those of the crate's functions of the same names.
+#[backend_extension(Flex, NdArray, Autodiff)]
+pub(crate) trait FusedOperations: Backend {
+    /// See [`crate::gru_sequence`]; `bias` is zeros where there is none.
+    fn fused_gru(
+        projected: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        form: GruForm,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::decoder_sequence`]; `bias` is zeros where there is none.
+    #[allow(clippy::too_many_arguments, reason = "the extension's macro takes tensors one by one")]
+    fn fused_decoder(
+        projected: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        annotations: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        energy_bias: FloatTensor<Self>,
+        query: FloatTensor<Self>,
+        energy: FloatTensor<Self>,
+        context: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        form: DecoderForm,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::output_loss`].
+    fn fused_loss(
+        readout: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        form: LossForm,
+    ) -> FloatTensor<Self>;
+}
+
+/// The tensors of a recurrence that both passes read, contiguous.
+#[derive(Clone, Debug)]
+pub(crate) struct GruTensors<B: Host> {
+    pub len: usize,
+    pub initial: FloatTensor<B>,
+    pub weight: FloatTensor<B>,
+    pub bias: FloatTensor<B>,
+    pub form: GruForm,
+}
+
+impl<B: Host> GruTensors<B> {
+    /// The recurrence on slices.
+    pub(crate) fn numeric(&self) -> Gru<'_> {
+        Gru {
+            n: size(&self.initial, 1),
+            batch: size(&self.initial, 0),
+            len: self.len,
+            initial: B::slice(&self.initial),
+            weight: B::slice(&self.weight),
+            bias: (self.form.reset == Reset::After).then(|| B::slice(&self.bias)),
+            reset: self.form.reset,
+            lengths: self.form.lengths.as_deref(),
+            dropout: self.form.dropout.as_deref(),
+            reversed: self.form.reversed,
+        }
+    }
+
+    fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, GruTape) {
+        let gru = self.numeric();
+        let (states, tape) = gru.forward(B::into_vec(projected));
+        (B::tensor(states, &[gru.len, gru.batch, gru.n]), tape)
+    }
+}
+
+/// The tensors of a decoder that both passes read, contiguous.
+#[derive(Clone, Debug)]
+pub(crate) struct DecoderTensors<B: Host> {
+    pub initial: FloatTensor<B>,
+    pub annotations: FloatTensor<B>,
+    pub keys: FloatTensor<B>,
+    pub energy_bias: FloatTensor<B>,
+    pub query: FloatTensor<B>,
+    pub energy: FloatTensor<B>,
+    pub context: FloatTensor<B>,
+    pub weight: FloatTensor<B>,
+    pub bias: FloatTensor<B>,
+    pub form: DecoderForm,
+}
+
+impl<B: Host> DecoderTensors<B> {
+    /// The decoder on slices.
+    pub(crate) fn numeric(&self) -> Decoder<'_> {
+        Decoder {
+            n: size(&self.initial, 1),
+            batch: size(&self.initial, 0),
+            initial: B::slice(&self.initial),
+            dropout: self.form.dropout.as_deref(),
+            memory: Memory {
+                src_len: size(&self.keys, 1),
+                annotation: size(&self.annotations, 2),
+                attention: size(&self.keys, 2),
+                annotations: B::slice(&self.annotations),
+                keys: B::slice(&self.keys),
+                bias: B::slice(&self.energy_bias),
+            },
+            query: B::slice(&self.query),
+            energy: B::slice(&self.energy),
+            context: B::slice(&self.context),
+            weight: B::slice(&self.weight),
+            bias: (self.form.reset == Reset::After).then(|| B::slice(&self.bias)),
+            reset: self.form.reset,
+        }
+    }
+
+    fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, DecoderTape) {
+        let decoder = self.numeric();
+        let len = size(&projected, 0);
+        let (outputs, tape) = decoder.forward(B::into_vec(projected));
+        (B::tensor(outputs, &[len, decoder.batch, decoder.n + decoder.memory.annotation]), tape)
+    }
+}
+
+/// The output layer on slices of contiguous tensors.
+fn output<'a, B: Host>(
+    readout: &'a FloatTensor<B>,
+    weight: &'a FloatTensor<B>,
+    bias: &'a FloatTensor<B>,
+    form: &'a LossForm,
+) -> Output<'a> {
+    Output {
+        size: size(readout, 1),
+        readout: B::slice(readout),
+        weight: B::slice(weight),
+        bias: B::slice(bias),
+        targets: &form.targets,
+        smoothing: form.smoothing,
+    }
+}
+
+macro_rules! on_host {
+    ($($backend:ty),*) => {$(
+        impl FusedOperations for $backend {
+            fn fused_gru(
+                projected: FloatTensor<Self>,
+                initial: FloatTensor<Self>,
+                weight: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                form: GruForm,
+            ) -> FloatTensor<Self> {
+                let len = size(&projected, 0);
+                let [initial, weight, bias] = [initial, weight, bias].map(Self::contiguous);
+                GruTensors::<Self> { len, initial, weight, bias, form }.forward(projected).0
+            }
+
+            fn fused_decoder(
+                projected: FloatTensor<Self>,
+                initial: FloatTensor<Self>,
+                annotations: FloatTensor<Self>,
+                keys: FloatTensor<Self>,
+                energy_bias: FloatTensor<Self>,
+                query: FloatTensor<Self>,
+                energy: FloatTensor<Self>,
+                context: FloatTensor<Self>,
+                weight: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                form: DecoderForm,
+            ) -> FloatTensor<Self> {
+                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias] =
+                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias].map(Self::contiguous);
+                DecoderTensors::<Self> {
+                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form,
+                }
+                .forward(projected)
+                .0
+            }
+
+            fn fused_loss(
+                readout: FloatTensor<Self>,
+                weight: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                form: LossForm,
+            ) -> FloatTensor<Self> {
+                let [readout, weight, bias] = [readout, weight, bias].map(Self::contiguous);
+                let loss = output::<Self>(&readout, &weight, &bias, &form).loss();
+                Self::tensor(vec![loss as f32], &[1])
+            }
+        }
+    )*};
+}
+
+on_host!(Flex, NdArray);
+
+impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autodiff<B, C> {
+    fn fused_gru(
+        projected: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        form: GruForm,
+    ) -> FloatTensor<Self> {
+        let nodes = [projected.node(), initial.node(), weight.node(), bias.node()];
+        let projected = projected.into_primitive();
+        let [initial, weight, bias] = [initial, weight, bias].map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors = GruTensors::<B> { len: size(&projected, 0), initial, weight, bias, form };
+        let (states, tape) = tensors.forward(projected);
+        match GruBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                prep.finish(GruKept { tensors, states: states.clone(), tape: Arc::new(tape) }, states)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(states),
+        }
+    }
+
+    fn fused_decoder(
+        projected: FloatTensor<Self>,
+        initial: FloatTensor<Self>,
+        annotations: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        energy_bias: FloatTensor<Self>,
+        query: FloatTensor<Self>,
+        energy: FloatTensor<Self>,
+        context: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        form: DecoderForm,
+    ) -> FloatTensor<Self> {
+        let tracked = [&projected, &initial, &annotations, &keys, &query, &energy, &context, &weight, &bias];
+        let nodes = tracked.map(|tensor| tensor.node());
+        let projected = projected.into_primitive();
+        let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias] =
+            [initial, annotations, keys, energy_bias, query, energy, context, weight, bias]
+                .map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors =
+            DecoderTensors::<B> { initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form };
+        let (outputs, tape) = tensors.forward(projected);
+        match DecoderBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                prep.finish(DecoderKept { tensors, outputs: outputs.clone(), tape: Arc::new(tape) }, outputs)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(outputs),
+        }
+    }
+
+    fn fused_loss(
+        readout: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        form: LossForm,
+    ) -> FloatTensor<Self> {
+        let nodes = [readout.node(), weight.node(), bias.node()];
+        let [readout, weight, bias] = [readout, weight, bias].map(|tensor| B::contiguous(tensor.into_primitive()));
+        let output = output::<B>(&readout, &weight, &bias, &form);
+        match LossBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let (loss, gradients) = output.loss_and_gradients();
+                let vocabulary = size(&bias, 0);
+                let kept = [
+                    B::tensor(gradients.readout, &[size(&readout, 0), size(&readout, 1)]),
+                    B::tensor(gradients.weight, &[size(&weight, 0), vocabulary]),
+                    B::tensor(gradients.bias, &[vocabulary]),
+                ];
+                prep.finish(kept, B::tensor(vec![loss as f32], &[1]))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::tensor(vec![output.loss() as f32], &[1])),
+        }
+    }
+}
