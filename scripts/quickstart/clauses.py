@@ -36,7 +36,7 @@ _NO_TO = ("can", "must", "have to", "be able to")
 _REFLEXIVE = {I: "me", SHE: "se", WE: "nous", YOU: "vous", THEY: "se"}
 _DENYING = ("not", "never", "no longer")
 
-#                English words   French second half
+# The second half of each negation in French; the first is ne.
 NEGATIONS = {
     "not": "pas", "never": "jamais", "no longer": "plus", "nothing": "rien", "nobody": "personne", "only": "que",
 }  # fmt: skip

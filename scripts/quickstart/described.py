@@ -16,6 +16,7 @@ from .phrases import (
     number,
     preposition,
     pronoun,
+    thousands,
 )
 from .words import EMPTY, Key, Pair, fixed, merge, word
 
@@ -396,7 +397,7 @@ def amount(draw, thing):
             return Amount(number(draw.pick((15, 20, 25, 30, 40, 50, 60, 75, 80, 90, 120, 150)), digits=True))
         case "large" if draw.chance(0.5):
             return Amount(hundreds(draw.between(1, 9), draw.pick((0, 0, 20, 50, 75))))
-    return Amount(number(draw.between(1, 9) * 1000 + draw.pick((200, 500, 800)), digits="amount"))
+    return Amount(thousands(draw.between(1, 9) * 1000 + draw.pick((200, 500, 800))))
 
 
 @kind(1)

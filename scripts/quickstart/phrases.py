@@ -1,6 +1,7 @@
-"""Noun phrases and pronouns, and phrases of place and time."""
+"""Noun phrases and pronouns."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from . import english, french
 from .english import I, SHE, THEY, WE, YOU
@@ -139,11 +140,9 @@ class NounPhrase(Nominal):
         if kind == "this":
             return (word(self._demonstrative(following), key),)
         if kind in ("the", "generic", "owner"):
-            keys = {"sure": (key,)} if kind == "the" else {"possible": (self.helper,)}
-            article = word(
-                _article(self.gender, self.many), *keys.get("sure", ()), possible=keys.get("possible", ()), article=True
-            )
-            return (article,)
+            text = _article(self.gender, self.many)
+            the = word(text, key) if kind == "the" else word(text, possible=(self.helper,))
+            return (replace(the, article=True),)
         return () if kind == "none" else self._indefinite(denied, after_de, following)
 
     def _indefinite(self, denied, after_de, following):
@@ -182,17 +181,13 @@ class NounPhrase(Nominal):
             return ()
         return (word("de", self.key), *self.value.french(after_de=True))
 
-    @property
+    @cached_property
     def _number(self):
-        if not hasattr(self, "_number_words"):
-            self._number_words = number(*self.value, is_feminine=self.feminine)
-        return self._number_words
+        return number(*self.value, is_feminine=self.feminine)
 
-    @property
+    @cached_property
     def _quantity(self):
-        if not hasattr(self, "_quantity_words"):
-            self._quantity_words = fixed(self.determiner, *_QUANTITIES[self.determiner])
-        return self._quantity_words
+        return fixed(self.determiner, *_QUANTITIES[self.determiner])
 
 
 def _article(gender, many):
@@ -340,16 +335,15 @@ def noun_phrase(noun, determiner, many=False, **more):
 
 
 def number(value, digits=False, is_feminine=False):
-    """A number from 1 to 99 in words, or any in digits ("1,200" is "1 200")."""
+    """A number in digits, or, from 1 to 99, in words."""
     if digits:
-        return fixed(
-            f"{value:,}" if value >= 10000 or digits == "amount" else str(value), _french_digits(value, digits)
-        )
+        return fixed(str(value), str(value))
     return fixed(english.number_below_100(value), french.number_below_100(value, is_feminine))
 
 
-def _french_digits(value, digits):
-    return f"{value:,}".replace(",", " ") if digits == "amount" else str(value)
+def thousands(value):
+    """ "1,200" = "1 200"."""
+    return fixed(f"{value:,}", f"{value:,}".replace(",", " "))
 
 
 def hundreds(count, rest, is_feminine=False):
@@ -370,9 +364,3 @@ def preposition(eng, fra, nominal, links=None):
     """A preposition and what it governs, in both languages."""
     head = fixed(eng, fra, links)
     return head + Pair(nominal.english(), nominal.french(after_de=fra.endswith("de")))
-
-
-def superlative_of(noun, adjective, many, inside):
-    """ "the biggest house in the town": `inside` is the pair "in the town" = "de la ville"."""
-    kinds = {"before": adjective} if adjective.before else {"after": adjective}
-    return noun_phrase(noun, "the", many, degree="most", follows=inside, **kinds)
