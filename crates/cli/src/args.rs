@@ -1,0 +1,461 @@
+//! The command line: every command, argument and option, with its help.
+//!
+//! Help, shell completions and manual pages are all made from these definitions.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use rnnsearch_kernels::device::DeviceName;
+
+use crate::messages::Messages;
+
+/// Trains translators on parallel text, translates with them, and shows which source words each word was made from
+///
+/// The model is RNNsearch: Bahdanau, Cho and Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate"
+/// (ICLR 2015).
+#[derive(Debug, Parser)]
+#[command(name = "rnnsearch", version, max_term_width = 100, after_help = EXIT_CODES, after_long_help = OVERVIEW)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.";
+
+const OVERVIEW: &str = "\
+Results go to standard output; messages and progress go to standard error.
+
+Exit codes:
+  0    done; also when the reader of the output has closed it, as `head` does
+  1    failed: a file, the text in it, or the device
+  2    wrong usage or configuration
+  130  interrupted (Ctrl-C)
+
+Examples:
+  rnnsearch train configs/quickstart.toml
+  rnnsearch translate runs/quickstart
+  rnnsearch heatmap runs/quickstart --source \"I do not see her.\" --output heatmap.svg";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Train(Train),
+    Translate(Translate),
+    Heatmap(Heatmap),
+    Evaluate(Evaluate),
+    Score(Score),
+    Export(Export),
+    Info(Info),
+    Config(ConfigCommand),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Train a model from a configuration file
+///
+/// Everything goes into a run folder: the resolved configuration, the tokenizers, the best model so far, checkpoints, and a
+/// log. The first Ctrl-C stops after the current update and a checkpoint, with exit code 130; the second stops at once.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch train configs/quickstart.toml
+  rnnsearch train my.toml --set training.max_epochs=30 --set model.embedding=512
+  rnnsearch train my.toml --resume")]
+pub struct Train {
+    /// Configuration file (TOML); `rnnsearch config default` prints one with every setting
+    #[arg(value_name = "CONFIG", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+    /// Run folder [default: runs/NAME for NAME.toml]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub run: Option<PathBuf>,
+    /// Change a setting of the configuration; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Go on with the training in the run folder, from its newest checkpoint
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Delete the training in the run folder and begin anew
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Seed of weights, dropout and the order of sentences: short for --set training.seed=N
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Translate at a prompt, from a pipe, or from a file
+///
+/// At a terminal without INPUT this is a prompt with history; `:help` lists its commands. Otherwise each input line gives one
+/// output line, blank lines included, in order and as soon as it is there. Input may be compressed with gzip, zstd or xz,
+/// if it is a file. A source longer than the model's translation.max_source_length is cut at sentence ends, or else at
+/// commas or blanks, and its pieces are translated one by one.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch translate runs/quickstart
+  echo 'The small dog sleeps.' | rnnsearch translate runs/quickstart
+  rnnsearch translate model.safetensors news.en.gz --output news.fr
+  rnnsearch translate runs/quickstart news.en --json | jq -r .score")]
+pub struct Translate {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// File with one sentence a line; `-` or none for standard input
+    #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath)]
+    pub input: Option<PathBuf>,
+    /// Write here instead of standard output; the file appears when it is complete
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print the N best translations of each line, as `line ||| translation ||| score`, lines counted from 0
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub n_best: Option<u16>,
+    /// Print a JSON object a line: source, translation, score, log_prob, source_tokens, target_tokens, alignment
+    #[arg(long)]
+    pub json: bool,
+    /// Which source words each target word looked at
+    ///
+    /// pharaoh: hard links between blank-separated words, such as `0-0 1-2`, after a tab (after ` ||| ` with --n-best; in
+    /// place of the matrix with --json). soft: the matrix of weights, rows are target tokens; only with --json, where it is
+    /// the default.
+    #[arg(long, value_name = "FORM")]
+    pub alignments: Option<AlignmentForm>,
+    /// Tokens are those of the model, not words
+    #[arg(long)]
+    pub subwords: bool,
+    #[command(flatten)]
+    pub search: Search,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// How alignments are printed beside translations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlignmentForm {
+    /// Links between words
+    Pharaoh,
+    /// The matrix of weights
+    Soft,
+}
+
+/// Draw which source words each target word looked at
+///
+/// Of the model's own translation, or of a given one with --target. Without --output it is drawn in the terminal.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch heatmap runs/quickstart --source 'I do not see her.'
+  rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.svg
+  rnnsearch heatmap runs/quickstart --source 'a red car' --target 'une voiture rouge' --output heatmap.png")]
+pub struct Heatmap {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// Source sentence
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub source: String,
+    /// Target sentence, instead of the model's own translation
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub target: Option<String>,
+    /// Picture to write, .svg or .png
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Rows and columns are the model's tokens, not words
+    #[arg(long)]
+    pub subwords: bool,
+    /// Print the matrix as a JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Ground of the picture [default: light in files, dark in the terminal]
+    #[arg(long, value_name = "THEME", help_heading = "Looks")]
+    pub theme: Option<Theme>,
+    /// Colours of the cells
+    #[arg(long, value_name = "PALETTE", default_value = "blue", help_heading = "Looks")]
+    pub palette: Palette,
+    /// Line above the picture
+    #[arg(long, value_name = "TEXT", requires = "output", help_heading = "Looks")]
+    pub title: Option<String>,
+    /// Font to prefer to those shipped and installed; may be given several times
+    #[arg(long = "font", value_name = "FILE", requires = "output", value_hint = ValueHint::FilePath, help_heading = "Looks")]
+    pub fonts: Vec<PathBuf>,
+    /// Pixels of a PNG for each pixel of the SVG [default: 2]
+    #[arg(long, value_name = "F", requires = "output", value_parser = scale, help_heading = "Looks")]
+    pub scale: Option<f32>,
+    /// Columns of the drawing in the terminal [default: those of the terminal, or 80]
+    #[arg(long, value_name = "N", conflicts_with_all = ["output", "json"], help_heading = "Looks")]
+    pub width: Option<NonZeroUsize>,
+    /// Whether the drawing in the terminal has colours; auto also minds the variable NO_COLOR
+    #[arg(long, value_name = "WHEN", default_value = "auto", conflicts_with_all = ["output", "json"], help_heading = "Looks")]
+    pub color: ColorChoice,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// The ground of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Theme {
+    /// Dark ink on white
+    Light,
+    /// Light ink on black
+    Dark,
+}
+
+/// The hue of cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Palette {
+    /// Blue
+    Blue,
+    /// No hue, as in the paper
+    Grey,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// If standard output is a terminal
+    Auto,
+    /// In any case
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// Translate a test set and score the translations
+///
+/// BLEU, chrF2++ and TER are those of sacreBLEU. The perplexity is that of the references, given the sources. The seconds are
+/// those of translating, from text to text.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch evaluate runs/quickstart --source test.en --reference test.fr
+  rnnsearch evaluate runs/quickstart --source test.en --reference test.fr --by-length --svg figure2.svg
+  rnnsearch evaluate runs/quickstart --source test.en --reference test.fr --json | jq .bleu")]
+pub struct Evaluate {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// File of source sentences, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub source: PathBuf,
+    /// File of reference translations, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub reference: PathBuf,
+    /// Write the model's translations here, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Score ranges of source lengths on their own, as in figure 2 of the paper; lengths are in words and punctuation marks
+    #[arg(long)]
+    pub by_length: bool,
+    /// Write the scores by source length as comma-separated values
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+    /// Draw BLEU by source length
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub svg: Option<PathBuf>,
+    /// Give 95 % confidence intervals, by bootstrap resampling of the test set
+    #[arg(long)]
+    pub confidence: bool,
+    /// Score in lower case (TER always does)
+    #[arg(long)]
+    pub lowercase: bool,
+    #[command(flatten)]
+    pub search: Search,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Say how probable given translations are
+///
+/// Prints a line a pair: the log-probability in nats, a tab, and its mean over the target's tokens.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch score runs/quickstart --source test.en --target test.fr
+  rnnsearch score runs/quickstart --source test.en --target test.fr --json | jq -c .token_log_probs")]
+pub struct Score {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// File of source sentences, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub source: PathBuf,
+    /// File of target sentences, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub target: PathBuf,
+    /// Write here instead of standard output; the file appears when it is complete
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print a JSON object a line: source, target, log_prob, mean_log_prob, target_tokens, token_log_probs
+    #[arg(long)]
+    pub json: bool,
+    /// Pairs scored together
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub batch: NonZeroUsize,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Write the best model of a run as one file, with its configuration and tokenizers
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  rnnsearch export runs/quickstart quickstart.safetensors")]
+pub struct Export {
+    /// Run folder (or model file)
+    #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
+    pub run: PathBuf,
+    /// File to write (safetensors)
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Tell what a model is: languages, sizes, vocabulary, settings
+#[derive(Args, Debug)]
+pub struct Info {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// Print one JSON object, with all settings
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Print or check configurations
+#[derive(Args, Debug)]
+pub struct ConfigCommand {
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What to do with configurations.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Print a configuration file with every setting, its default and its meaning
+    Default,
+    /// Print the JSON schema of configuration files, for editors
+    Schema,
+    /// Check a configuration file, and print it with every setting resolved
+    Check {
+        /// Configuration file (TOML)
+        #[arg(value_name = "CONFIG", value_hint = ValueHint::FilePath)]
+        config: PathBuf,
+        /// Change a setting of the configuration; may be given several times
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+    },
+}
+
+/// Print a completion script for a shell
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch completions bash > ~/.local/share/bash-completion/completions/rnnsearch
+  rnnsearch completions fish > ~/.config/fish/completions/rnnsearch.fish
+  rnnsearch completions zsh > ~/.zfunc/_rnnsearch")]
+pub struct Completions {
+    /// Shell to complete for
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Print the manual page, or write one for every command
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch man | man -l -
+  rnnsearch man --output ~/.local/share/man/man1")]
+pub struct Man {
+    /// Write a page for every command into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+}
+
+/// How to search for translations.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Search")]
+pub struct Search {
+    /// Hypotheses kept at a step; 1 is greedy [default: the model's setting]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub beam: Option<u16>,
+    /// Sentences translated together; the translations do not depend on it
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub batch: NonZeroUsize,
+    /// Rank by log-probability / length^F; 0 for the log-probability alone [default: the model's setting]
+    #[arg(long, value_name = "F", value_parser = length_penalty)]
+    pub length_penalty: Option<f64>,
+    /// Target tokens for each source token, at most [default: the model's setting]
+    #[arg(long, value_name = "F", value_parser = max_ratio)]
+    pub max_ratio: Option<f64>,
+    /// Keep <unk> instead of copying the source word it looked at most
+    #[arg(long)]
+    pub no_replace_unknown: bool,
+}
+
+/// What to compute with.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Computing")]
+pub struct Compute {
+    /// auto, cpu, flex, ndarray, wgpu[:N] or cuda[:N]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+    /// Threads on the CPU [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+fn length_penalty(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 10.0)
+}
+
+fn max_ratio(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 1000.0)
+}
+
+fn scale(text: &str) -> Result<f32, String> {
+    number(text, 0.1, 100.0).map(|number| number as f32)
+}
+
+fn number(text: &str, min: f64, max: f64) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| format!("expected a number from {min} to {max}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_have_limits() {
+        assert_eq!(length_penalty("0.6"), Ok(0.6));
+        for bad in ["-1", "11", "NaN", "inf", "x", ""] {
+            assert_eq!(length_penalty(bad), Err("expected a number from 0 to 10".into()), "{bad}");
+        }
+    }
+}

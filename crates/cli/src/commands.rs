@@ -1,0 +1,35 @@
+//! The commands, one a module.
+
+mod completions;
+mod config;
+mod evaluate;
+mod export;
+pub mod heatmap;
+mod info;
+mod man;
+mod score;
+mod train;
+mod translate;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::Command;
+
+/// Runs a command to its end.
+pub fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Train(args) => return train::run(&args),
+        Command::Translate(args) => translate::run(&args),
+        Command::Heatmap(args) => heatmap::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Config(args) => config::run(&args.action),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}

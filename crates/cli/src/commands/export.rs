@@ -1,0 +1,25 @@
+//! `rnnsearch export`
+
+use anyhow::Result;
+use indicatif::HumanBytes;
+use rnnsearch_inference::Model;
+use rnnsearch_kernels::device::DeviceName;
+
+use crate::args::Export;
+use crate::failure::Misuse;
+use crate::output::OutputFile;
+
+/// Writes a model as one file.
+pub fn run(args: &Export) -> Result<()> {
+    let shown = args.file.display();
+    if args.file.exists() && !args.overwrite {
+        return Err(Misuse(format!("`{shown}` exists: use --overwrite to replace it, or another name")).into());
+    }
+    // Reading checks it: what is exported is whole.
+    let bytes = Model::load(&args.run, &DeviceName::Cpu.open()?)?.to_bytes()?;
+    let mut file = OutputFile::create(&args.file, &[&args.run])?;
+    file.write(&bytes)?;
+    file.finish()?;
+    args.messages.note(format_args!("wrote `{shown}`, {}", HumanBytes(bytes.len() as u64)));
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! `rnnsearch heatmap`
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rnnsearch_alignment::heatmap::{self, Palette, Style, TerminalOptions, Theme};
+use rnnsearch_alignment::{Alignment, Fonts, Segmentation};
+use rnnsearch_inference::{Candidate, TranslateOptions, Translation, Translator};
+
+use crate::args::{self, AlignmentForm, ColorChoice, Heatmap};
+use crate::compute::require_attention;
+use crate::failure::Misuse;
+use crate::messages::Messages;
+use crate::output::{OutputFile, print};
+use crate::record::{Form, words};
+
+/// Draws one alignment.
+pub fn run(args: &Heatmap) -> Result<()> {
+    refuse_blank("--source", Some(&args.source))?;
+    refuse_blank("--target", args.target.as_deref())?;
+    let picture = args.output.as_deref().map(|path| Picture::open(path, args)).transpose()?;
+    let translator = args.compute.load(&args.model, args.messages)?;
+    require_attention(&translator)?;
+    let translation = aligned(args, &translator);
+    if args.json {
+        let vocabularies = &translator.model().vocabularies;
+        let form = Form { vocabularies, subwords: args.subwords, alignments: AlignmentForm::Soft };
+        print(&(serde_json::to_string(&form.record(&translation, false)?)? + "\n"))?;
+    }
+    let alignment = in_units(&translation.candidates[0], args.subwords)?;
+    match picture {
+        Some(picture) => picture.draw(&alignment, args),
+        None if args.json => Ok(()),
+        None => print(&heatmap::terminal(&alignment, &terminal_options(args))),
+    }
+}
+
+fn refuse_blank(option: &str, text: Option<&str>) -> Result<()> {
+    match text {
+        Some(text) if text.trim().is_empty() => {
+            Err(Misuse(format!("{option} is blank: there is nothing to align; give it a sentence")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The model's own translation, or the given one as the model sees it.
+fn aligned(args: &Heatmap, translator: &Translator) -> Translation {
+    let options = TranslateOptions::from(&translator.model().config.translation);
+    let source = args.source.as_str();
+    let Some(target) = args.target.as_deref() else { return translator.translate(&[source], &options).remove(0) };
+    let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);
+    let (log_prob, length) = (forced.log_prob(), forced.token_log_probs.len());
+    let score = log_prob / (length as f64).powf(options.search.length_penalty);
+    let candidate = Candidate { text: target.into(), log_prob, score, length, finished: true, alignment };
+    Translation { source: source.into(), candidates: vec![candidate] }
+}
+
+/// The alignment between words or sub-words.
+pub fn in_units(candidate: &Candidate, subwords: bool) -> Result<Alignment> {
+    let alignment = candidate.alignment.as_ref().context("there is no alignment: the text is blank")?;
+    match subwords {
+        true => Ok(alignment.clone()),
+        false => words(alignment, Segmentation::Words)?.context("there is no alignment: the translation is empty"),
+    }
+}
+
+/// The kinds of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Svg,
+    Png,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self> {
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match extension.as_str() {
+            "svg" => Ok(Self::Svg),
+            "png" => Ok(Self::Png),
+            _ => Err(Misuse(format!("`{}`: a picture is .svg or .png, by the end of its name", path.display())).into()),
+        }
+    }
+}
+
+/// A picture to be drawn, whose file and fonts are known to be good.
+struct Picture {
+    kind: Kind,
+    file: OutputFile,
+    fonts: Fonts,
+}
+
+impl Picture {
+    fn open(path: &Path, args: &Heatmap) -> Result<Self> {
+        let kind = Kind::of(path)?;
+        if kind == Kind::Svg && args.scale.is_some() {
+            return Err(Misuse("--scale is for PNG: an SVG has no pixels".into()).into());
+        }
+        let load = |fonts: Fonts, path: &std::path::PathBuf| fonts.with_file(path);
+        let fonts = args.fonts.iter().try_fold(Fonts::shipped().with_system(), load)?;
+        Ok(Self { kind, file: OutputFile::create(path, &[&args.model])?, fonts })
+    }
+
+    fn draw(mut self, alignment: &Alignment, args: &Heatmap) -> Result<()> {
+        let theme = args.theme.unwrap_or(args::Theme::Light).into();
+        let style = Style { theme, palette: args.palette.into(), title: args.title.clone(), caption: None };
+        let bytes = match self.kind {
+            Kind::Svg => heatmap::svg(alignment, &style, &self.fonts).into_bytes(),
+            Kind::Png => {
+                let rendered = heatmap::png(alignment, &style, &self.fonts, args.scale.unwrap_or(2.0))?;
+                warn_of_missing(&rendered.missing, args.messages);
+                rendered.bytes
+            }
+        };
+        self.file.write(&bytes)?;
+        self.file.finish()
+    }
+}
+
+fn warn_of_missing(missing: &[char], messages: Messages) {
+    if missing.is_empty() {
+        return;
+    }
+    let list: Vec<String> = missing.iter().map(|&c| format!("{c} (U+{:04X})", u32::from(c))).collect();
+    messages.warning(format_args!(
+        "no font here has {}: boxes stand in the picture. Name a font that has them with --font FILE, or write an SVG",
+        list.join(", ")
+    ));
+}
+
+fn terminal_options(args: &Heatmap) -> TerminalOptions {
+    let theme = args.theme.unwrap_or(args::Theme::Dark).into();
+    let width = args.width.map_or_else(terminal_width, usize::from);
+    TerminalOptions { width, color: has_color(args.color), theme, palette: args.palette.into() }
+}
+
+/// What the terminal at standard output can show.
+pub fn usual_terminal_options() -> TerminalOptions {
+    TerminalOptions { width: terminal_width(), color: has_color(ColorChoice::Auto), ..TerminalOptions::default() }
+}
+
+fn terminal_width() -> usize {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map_or(TerminalOptions::default().width, |(width, _)| width.0.into())
+}
+
+fn has_color(choice: ColorChoice) -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb(),
+    }
+}
+
+impl From<args::Theme> for Theme {
+    fn from(theme: args::Theme) -> Self {
+        match theme {
+            args::Theme::Light => Self::Light,
+            args::Theme::Dark => Self::Dark,
+        }
+    }
+}
+
+impl From<args::Palette> for Palette {
+    fn from(palette: args::Palette) -> Self {
+        match palette {
+            args::Palette::Blue => Self::Blue,
+            args::Palette::Grey => Self::Grey,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_kind() {
+        assert_eq!(Kind::of(Path::new("a.b/c.SVG")).unwrap(), Kind::Svg);
+        assert_eq!(Kind::of(Path::new("c.png")).unwrap(), Kind::Png);
+        for other in ["c.html", "svg", "c.", ".png"] {
+            let error = Kind::of(Path::new(other)).unwrap_err();
+            assert_eq!(error.to_string(), format!("`{other}`: a picture is .svg or .png, by the end of its name"));
+        }
+    }
+}

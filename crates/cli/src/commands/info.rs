@@ -1,0 +1,78 @@
+//! `rnnsearch info`
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use indicatif::HumanCount;
+use rnnsearch_config::{Attention, Config};
+use rnnsearch_decoder::parameters;
+use rnnsearch_inference::{FORMAT, Model};
+use rnnsearch_kernels::device::DeviceName;
+use serde_json::{Value, json};
+
+use crate::args::Info;
+use crate::output::print;
+
+/// Tells what a model is.
+pub fn run(args: &Info) -> Result<()> {
+    let model = Model::load(&args.model, &DeviceName::Cpu.open()?)?;
+    let count: usize = parameters(&model.network).values().map(|(_, values)| values.len()).sum();
+    print(&if args.json { json(&model, count).to_string() + "\n" } else { text(&model, count) })
+}
+
+fn text(model: &Model, parameters: usize) -> String {
+    let config = &model.config;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| writeln!(text, "{name:<12}{value}").expect("a string takes all");
+    line("format", FORMAT.to_string());
+    line("languages", format!("{} to {}", config.data.source_language, config.data.target_language));
+    line("parameters", HumanCount(parameters as u64).to_string());
+    line("vocabulary", vocabulary(model));
+    let sizes = &config.model;
+    line("embedding", sizes.embedding.to_string());
+    line("encoder", format!("{} x 2 x {} units", sizes.encoder_layers, sizes.encoder_hidden));
+    line("decoder", format!("{} x {} units", sizes.decoder_layers, sizes.decoder_hidden));
+    line(
+        "attention",
+        match sizes.attention {
+            Attention::Additive => format!("{} units", sizes.attention_hidden),
+            Attention::None => "none".into(),
+        },
+    );
+    line("readout", format!("{} maxout units", sizes.readout));
+    line("search", search(config));
+    text
+}
+
+fn vocabulary(model: &Model) -> String {
+    let (source, target) = (&model.vocabularies.source, &model.vocabularies.target);
+    // A kind is named as the configuration names it.
+    let kind = json!(source.kind());
+    let kind = kind.as_str().unwrap_or_default();
+    match model.vocabularies.is_joint() {
+        true => format!("{kind}, {} for both languages", source.vocab_size()),
+        false => format!("{kind}, {} source and {} target", source.vocab_size(), target.vocab_size()),
+    }
+}
+
+fn search(config: &Config) -> String {
+    let translation = &config.translation;
+    format!("beam {}, length penalty {}", translation.beam_size, translation.length_penalty)
+}
+
+fn json(model: &Model, parameters: usize) -> Value {
+    let config = &model.config;
+    json!({
+        "format": FORMAT,
+        "source_language": config.data.source_language,
+        "target_language": config.data.target_language,
+        "parameters": parameters,
+        "source_vocabulary": model.vocabularies.source.vocab_size(),
+        "target_vocabulary": model.vocabularies.target.vocab_size(),
+        "tokenizer": config.tokenizer,
+        "model": config.model,
+        "training": config.training,
+        "validation": config.validation,
+        "translation": config.translation,
+    })
+}

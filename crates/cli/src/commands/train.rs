@@ -1,0 +1,176 @@
+//! `rnnsearch train`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use rnnsearch_config::Config;
+use rnnsearch_corpus::{CorpusError, Pairs};
+use rnnsearch_kernels::kernel_of;
+use rnnsearch_training::{Ending, Outcome, RunFolder, Start, train};
+
+use crate::args::Train;
+use crate::failure::INTERRUPTED;
+use crate::interrupt::on_interrupt;
+use crate::messages::Messages;
+use crate::progress::TrainingProgress;
+
+/// Trains.
+pub fn run(args: &Train) -> Result<ExitCode> {
+    let config = Config::load_for_training(&args.config, &overrides(args))?;
+    let folder = args.run.clone().unwrap_or_else(|| default_run(&args.config));
+    args.compute.limit_threads()?;
+    let device = args.compute.device.open()?;
+    args.messages.detail(args.compute.describe(kernel_of(&device)));
+    args.messages.detail(format_args!("run folder {}", folder.display()));
+    if !args.resume {
+        check_text(&config)?;
+    }
+
+    let stop = stop_on_interrupt(args.messages)?;
+    let clean_up = CleanUp::of(&folder);
+    let run = RunFolder::open(&folder, start(args), &config)?;
+    let mut progress = TrainingProgress::new(args.messages);
+    let outcome = train(&config, &run, &device, &mut progress, &stop);
+    progress.finish();
+    if outcome.is_err() && !progress.has_begun() {
+        drop(run);
+        clean_up.remove();
+        return outcome.map(|_| ExitCode::SUCCESS).map_err(Into::into);
+    }
+    let outcome = outcome?;
+    tell(args, &run, &outcome);
+    Ok(ExitCode::from(if outcome.ending == Ending::Interrupted { INTERRUPTED } else { 0 }))
+}
+
+fn overrides(args: &Train) -> Vec<String> {
+    let seed = args.seed.map(|seed| format!("training.seed={seed}"));
+    args.overrides.iter().cloned().chain(seed).collect()
+}
+
+/// `runs/NAME` for `NAME.toml`.
+fn default_run(config: &Path) -> PathBuf {
+    Path::new("runs").join(config.file_stem().unwrap_or("run".as_ref()))
+}
+
+fn start(args: &Train) -> Start {
+    match (args.resume, args.overwrite) {
+        (true, _) => Start::Resume,
+        (_, true) => Start::Overwrite,
+        _ => Start::New,
+    }
+}
+
+/// Reads all text once, so that what is wrong with it is known before a run folder is made or overwritten.
+fn check_text(config: &Config) -> Result<()> {
+    let mut blank = true;
+    for pair in Pairs::open(&config.data.train)? {
+        let pair = pair?;
+        blank &= pair.source.trim().is_empty() || pair.target.trim().is_empty();
+    }
+    if blank {
+        return Err(CorpusError::NoText.into());
+    }
+    for pair in Pairs::open(config.data.validation.as_slice())? {
+        pair?;
+    }
+    Ok(())
+}
+
+/// A flag that Ctrl-C sets; a second one ends the program.
+fn stop_on_interrupt(messages: Messages) -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        messages.note("stopping after this update, with a checkpoint; press Ctrl-C again to stop at once");
+    };
+    on_interrupt(handler).context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// Takes back what a training that could not begin has written.
+struct CleanUp {
+    run: PathBuf,
+    /// The outermost folder that was not there before.
+    made: Option<PathBuf>,
+    /// There was a training already.
+    held_run: bool,
+}
+
+impl CleanUp {
+    fn of(run: &Path) -> Self {
+        let missing = run.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let made = missing.last().map(Path::to_owned);
+        Self { run: run.to_owned(), made, held_run: run.join("config.toml").is_file() }
+    }
+
+    /// Errors are left alone: the one that is told is that of the training.
+    fn remove(self) {
+        if let Some(made) = self.made {
+            let _ = fs::remove_dir_all(made);
+        } else if !self.held_run {
+            // It was empty, or no run folder could have been opened there.
+            let _ = fs::remove_dir_all(&self.run).and_then(|()| fs::create_dir(&self.run));
+        }
+    }
+}
+
+/// Tells how the training ended and what can be done next.
+fn tell(args: &Train, run: &RunFolder, outcome: &Outcome) {
+    let messages = args.messages;
+    let update = outcome.update;
+    let folder = run.path().display();
+    match outcome.ending {
+        Ending::Finished => messages.note(format_args!("finished after update {update}")),
+        Ending::EarlyStop => messages.note(format_args!("stopped after update {update}: validation gets no better")),
+        Ending::Interrupted => messages.note(format_args!(
+            "stopped after update {update}; to go on: rnnsearch train {} --run {folder} --resume",
+            args.config.display()
+        )),
+    }
+    if !run.model().is_file() {
+        messages.note("there is no model yet: the first validation makes one");
+        return;
+    }
+    if let Some(best) = &outcome.best {
+        let (bleu, chrf, loss) = (best.bleu, best.chrf, best.loss);
+        messages.note(format_args!(
+            "best validation: BLEU {bleu:.2}, chrF2 {chrf:.2}, loss {loss:.4}, after update {}",
+            best.update
+        ));
+    }
+    messages.note(format_args!("model: {}", run.model().display()));
+    messages.note(format_args!("try it: rnnsearch translate {folder}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_run_folder_is_named_after_the_configuration() {
+        assert_eq!(default_run(Path::new("configs/multi30k-de-en.toml")), Path::new("runs/multi30k-de-en"));
+    }
+
+    #[test]
+    fn only_folders_that_were_made_are_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("runs/a");
+        let of_nothing = CleanUp::of(&run);
+        fs::create_dir_all(&run).unwrap();
+        let of_empty = CleanUp::of(&run);
+        fs::write(run.join("config.toml"), "").unwrap();
+        CleanUp::of(&run).remove();
+        assert!(run.join("config.toml").exists());
+        of_empty.remove();
+        assert_eq!(fs::read_dir(&run).unwrap().count(), 0);
+        of_nothing.remove();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,107 @@
+//! `heatmap`: pictures, drawings, numbers.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::common::{FIXTURE, assert_fails, contents, corpus, rnnsearch, stdout, with_model};
+
+const SOURCE: [&str; 2] = ["--source", "the dog likes a red hat."];
+
+#[test]
+fn pictures_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let draw = |name: &str, args: &[&str]| {
+        let file = folder.path().join(name);
+        let mut command = with_model("heatmap", SOURCE);
+        command.arg("--output").arg(&file).args(args).assert().success().stdout("").stderr("");
+        fs::read(file).unwrap()
+    };
+    let svg = String::from_utf8(draw("a.svg", &["--title", "Figure <3>"])).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("Figure &lt;3&gt;") && svg.contains(">likes<"), "{svg}");
+    assert_ne!(svg.as_bytes(), draw("dark.svg", &["--theme", "dark", "--title", "Figure <3>"]));
+    assert_ne!(svg.as_bytes(), draw("grey.svg", &["--palette", "grey", "--title", "Figure <3>"]));
+    let width = |png: &[u8]| u32::from_be_bytes(png[16..20].try_into().unwrap());
+    let (small, large) = (draw("a.png", &["--scale", "1"]), draw("b.PNG", &[]));
+    assert!(small.starts_with(b"\x89PNG\r\n\x1a\n"));
+    assert_eq!(2 * width(&small), width(&large));
+    let given = String::from_utf8(draw("c.svg", &["--target", "le chien aime un chapeau rouge."])).unwrap();
+    assert!(given.contains(">chapeau<"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+#[test]
+fn the_terminal_gets_a_drawing() {
+    let plain = stdout(&mut with_model("heatmap", SOURCE));
+    assert!(plain.contains("┌ likes") && !plain.contains('\x1b'), "{plain}");
+    assert!(plain.lines().all(|line| line.chars().count() <= 80));
+    let narrow = stdout(with_model("heatmap", SOURCE).args(["--width", "20"]));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 20), "{narrow}");
+    assert!(narrow.lines().count() > plain.lines().count());
+    let colors = stdout(with_model("heatmap", SOURCE).args(["--color", "always"]));
+    assert!(colors.contains("\x1b[48;2;"));
+    assert_ne!(colors, stdout(with_model("heatmap", SOURCE).args(["--color", "always", "--theme", "light"])));
+}
+
+#[test]
+fn json_is_that_of_translate() {
+    let json = stdout(with_model("heatmap", SOURCE).arg("--json"));
+    let translated = stdout(with_model("translate", ["--json"]).write_stdin("the dog likes a red hat.\n"));
+    assert_eq!(json, translated);
+    let target = ["--json", "--subwords", "--target", "le chien aime un chapeau rouge."];
+    let json: Value = serde_json::from_str(&stdout(with_model("heatmap", SOURCE).args(target))).unwrap();
+    assert_eq!(json["translation"], "le chien aime un chapeau rouge.");
+    assert_eq!(json["alignment"].as_array().unwrap().len(), json["target_tokens"].as_array().unwrap().len());
+    assert!(json["log_prob"].as_f64().unwrap() < 0.0);
+}
+
+#[test]
+fn scripts_without_a_font_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.png");
+    // A letter of the Unicode private use area, which no font has a shape for.
+    let mut command = with_model("heatmap", ["--source", "the \u{f8f0} hat.", "--output"]);
+    let output = command.arg(&file).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && file.exists(), "{message}");
+    assert!(
+        message.starts_with("warning: no font here has") && message.contains("U+F8F0") && message.contains("--font")
+    );
+}
+
+#[test]
+fn what_cannot_be_drawn_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_output = |name: &str, args: &[&str]| {
+        let mut command = with_model("heatmap", SOURCE);
+        command.arg("--output").arg(folder.path().join(name)).args(args);
+        command
+    };
+    assert_fails(&mut with_output("a.html", &[]), 2, &["a.html", ".svg or .png"]);
+    assert_fails(&mut with_output("a.svg", &["--scale", "2"]), 2, &["--scale is for PNG"]);
+    assert_fails(&mut with_output("a.png", &["--scale", "0"]), 2, &["from 0.1 to 100"]);
+    assert_fails(&mut with_output("a.svg", &["--font", "none.ttf"]), 1, &["cannot read the font none.ttf"]);
+    assert_fails(&mut with_output("no/a.svg", &[]), 1, &["cannot write", "no/a.svg"]);
+    assert_fails(&mut with_output("a.svg", &["--width", "30"]), 2, &["cannot be used with"]);
+    assert_fails(&mut with_model("heatmap", ["--source", " \t"]), 2, &["--source is blank"]);
+    assert_fails(with_model("heatmap", SOURCE).args(["--target", ""]), 2, &["--target is blank"]);
+    assert_fails(with_model("heatmap", SOURCE).args(["--title", "x"]), 2, &["--output"]);
+    assert_eq!(contents(folder.path()).len(), 0);
+}
+
+#[test]
+fn a_model_without_attention_has_no_heatmap() {
+    let (folder, config) = corpus();
+    let run = folder.path().join("encdec");
+    let settings = ["model.attention=none", "translation.replace_unknown=false", "training.max_epochs=1"];
+    let mut train = rnnsearch(["train", "-q", "--run"]);
+    train.arg(&run).arg(&config).args(settings.iter().flat_map(|setting| ["--set", setting]));
+    train.assert().success();
+    assert_fails(rnnsearch(["heatmap"]).arg(&run).args(SOURCE), 1, &["has no attention", "model.attention"]);
+    let mut linked = rnnsearch(["translate", "--alignments", "pharaoh"]);
+    assert_fails(linked.arg(&run).write_stdin("the dog\n"), 1, &["has no attention"]);
+    let json = stdout(rnnsearch(["translate", "--json"]).arg(&run).write_stdin("the dog\n"));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert!(json["alignment"].is_null() && json["source_tokens"][1] == "dog", "{json}");
+    assert!(FIXTURE.run.exists());
+}

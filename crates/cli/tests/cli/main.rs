@@ -1,0 +1,13 @@
+//! Tests of the real program: what it prints, what it writes, how it ends.
+
+mod bad_input;
+mod commands;
+mod common;
+mod determinism;
+mod evaluate;
+mod heatmap;
+mod help;
+mod model_files;
+mod streams;
+mod train;
+mod translate;

@@ -1,0 +1,175 @@
+//! `translate`: order, formats, files.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::common::{FIXTURE, assert_fails, contents, rnnsearch, stdout, test_sources, with_model};
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_line_in_gives_a_line_out() {
+    let one = |line: &str| stdout(with_model("translate", []).write_stdin(format!("{line}\n")));
+    let (dog, cat) = (one("the dog likes a red hat."), one("the cat sees a blue boat."));
+    assert_ne!(dog, cat);
+    let text = "the dog likes a red hat.\n\n   \r\nthe cat sees a blue boat.\r\nthe dog likes a red hat.";
+    assert_eq!(stdout(with_model("translate", []).write_stdin(text)), format!("{dog}\n\n{cat}{dog}"));
+    assert_eq!(stdout(with_model("translate", ["-"]).write_stdin("\n")), "\n");
+    assert_eq!(stdout(with_model("translate", []).write_stdin("")), "");
+}
+
+#[test]
+fn the_model_has_learned_something() {
+    let translated = stdout(with_model("translate", []).write_stdin("the dog likes a red hat.\n"));
+    assert!(translated.ends_with(".\n") && translated.contains("un "), "{translated}");
+}
+
+#[test]
+fn files_are_read_and_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, output] = ["in.en", "out.fr"].map(|name| folder.path().join(name));
+    let text = test_sources()[..10].join("\n");
+    fs::write(&input, &text).unwrap();
+    let expected = stdout(with_model("translate", []).write_stdin(text));
+    assert_eq!(expected.lines().count(), 10);
+    assert_eq!(stdout(with_model("translate", []).arg(&input)), expected);
+    with_model("translate", []).arg(&input).arg("--output").arg(&output).assert().success().stdout("").stderr("");
+    assert_eq!(fs::read_to_string(&output).unwrap(), expected);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn json_has_words_and_their_alignment() {
+    let lines = stdout(with_model("translate", ["--json"]).write_stdin("the dog likes a red hat.\n\n"));
+    let lines = json_lines(&lines);
+    let keys: Vec<&String> = lines[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["source", "translation", "score", "log_prob", "source_tokens", "target_tokens", "alignment"]);
+    assert_eq!(lines[0]["source"], "the dog likes a red hat.");
+    let expected = ["the", "dog", "likes", "a", "red", "hat", ".", "</s>"];
+    assert_eq!(lines[0]["source_tokens"].as_array().unwrap(), &expected);
+    check_matrix(&lines[0]);
+    assert!(lines[0]["log_prob"].as_f64().unwrap() < lines[0]["score"].as_f64().unwrap());
+    assert_eq!((&lines[1]["translation"], lines[1]["alignment"].as_array().unwrap().len()), (&"".into(), 0));
+
+    let subwords = stdout(with_model("translate", ["--json", "--subwords"]).write_stdin("the dog likes a red hat.\n"));
+    let subwords = &json_lines(&subwords)[0];
+    check_matrix(subwords);
+    assert!(subwords["source_tokens"].as_array().unwrap().len() > expected.len());
+    assert_eq!(subwords["translation"], lines[0]["translation"]);
+}
+
+/// A row for each target token, a column for each source token, rows that sum to 1.
+fn check_matrix(record: &Value) {
+    let size = |key: &str| record[key].as_array().unwrap().len();
+    let rows = record["alignment"].as_array().unwrap();
+    assert_eq!(rows.len(), size("target_tokens"));
+    for row in rows {
+        let row: Vec<f64> = row.as_array().unwrap().iter().map(|weight| weight.as_f64().unwrap()).collect();
+        assert_eq!(row.len(), size("source_tokens"));
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-3, "{row:?}");
+    }
+}
+
+#[test]
+fn n_best_lists_are_ranked() {
+    let text = "the dog likes a red hat.\n\nthe cat sees a blue boat.\n";
+    let best = stdout(with_model("translate", ["--beam", "3"]).write_stdin(text));
+    let list = stdout(with_model("translate", ["--n-best", "3"]).write_stdin(text));
+    let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split(" ||| ").collect()).collect();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), ["0", "0", "0", "1", "2", "2", "2"]);
+    assert!(rows.iter().all(|row| row.len() == 3));
+    let scores: Vec<f64> = rows[..3].iter().map(|row| row[2].parse().unwrap()).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    let firsts: Vec<&str> = [0, 3, 4].map(|row| rows[row][1]).to_vec();
+    // The beam of the model's own settings is wider than 3: only the beam of 3 must agree with itself.
+    let narrow = stdout(with_model("translate", ["--n-best", "3", "--beam", "3"]).write_stdin(text));
+    let narrow_firsts: Vec<&str> = narrow.lines().filter_map(|line| line.split(" ||| ").nth(1)).collect();
+    assert_eq!([0, 3, 4].map(|row| narrow_firsts[row]).to_vec(), best.lines().collect::<Vec<_>>());
+    assert_eq!(firsts[1], "");
+
+    let json = stdout(with_model("translate", ["--n-best", "2", "--json"]).write_stdin(text));
+    let record = &json_lines(&json)[0];
+    let alternatives = record["n_best"].as_array().unwrap();
+    assert_eq!(alternatives.len(), 2);
+    assert_eq!(
+        (&alternatives[0]["translation"], &alternatives[0]["score"]),
+        (&record["translation"], &record["score"])
+    );
+    assert!(alternatives[1]["alignment"].is_array());
+}
+
+#[test]
+fn links_follow_a_tab() {
+    let text = "the dog likes a red hat.\n\n";
+    let plain = stdout(with_model("translate", []).write_stdin(text));
+    let linked = stdout(with_model("translate", ["--alignments", "pharaoh"]).write_stdin(text));
+    let (translation, links) = linked.lines().next().unwrap().split_once('\t').unwrap();
+    assert_eq!(translation, plain.lines().next().unwrap());
+    let words = translation.split(' ').count();
+    let links: Vec<(usize, usize)> = links
+        .split(' ')
+        .map(|link| link.split_once('-').unwrap())
+        .map(|(s, t)| (s.parse().unwrap(), t.parse().unwrap()))
+        .collect();
+    assert!(links.len() > 3 && links.iter().all(|&(source, target)| source < 6 && target < words), "{links:?}");
+    assert_eq!(linked.lines().nth(1), Some("\t"));
+
+    let list = stdout(with_model("translate", ["--alignments", "pharaoh", "--n-best", "2"]).write_stdin(text));
+    assert_eq!(list.lines().next().unwrap().split(" ||| ").count(), 4);
+    let json = stdout(with_model("translate", ["--alignments", "pharaoh", "--json"]).write_stdin(text));
+    let record = &json_lines(&json)[0];
+    assert_eq!(record["source_tokens"].as_array().unwrap().len(), 6);
+    assert!(record["alignment"].is_null() && record["links"].as_str().unwrap().contains("-0"));
+}
+
+#[test]
+fn long_sources_are_translated_in_pieces() {
+    let sentence = "the dog likes a red hat. ";
+    let one = stdout(with_model("translate", []).write_stdin(sentence));
+    let long = stdout(with_model("translate", ["--json"]).write_stdin(sentence.repeat(60)));
+    let record = &json_lines(&long)[0];
+    let text = record["translation"].as_str().unwrap();
+    // Nothing of it is lost: there are as many translations as there were sentences, within what search may do.
+    assert!(text.len() > 40 * one.trim().len(), "{text}");
+    assert_eq!(record["source_tokens"].as_array().unwrap().len(), 60 * 7 + 1);
+    check_matrix(record);
+}
+
+#[test]
+fn options_that_need_others_say_so() {
+    assert_fails(&mut with_model("translate", ["--alignments", "soft"]), 2, &["--alignments soft needs --json"]);
+    assert_fails(&mut with_model("translate", ["--subwords"]), 2, &["--subwords needs --json or --alignments"]);
+}
+
+#[test]
+fn the_input_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("text");
+    fs::write(&input, "the dog\n").unwrap();
+    let mut command = with_model("translate", []);
+    assert_fails(command.arg(&input).arg("--output").arg(&input), 2, &["is read and written"]);
+    assert_eq!(fs::read(&input).unwrap(), b"the dog\n");
+    let exported = folder.path().join("m.safetensors");
+    fs::write(&exported, FIXTURE.model()).unwrap();
+    let mut command = rnnsearch(["translate"]);
+    assert_fails(command.arg(&exported).arg(&input).arg("--output").arg(&exported), 2, &["is read and written"]);
+    assert_eq!(fs::read(&exported).unwrap(), FIXTURE.model());
+}
+
+#[test]
+fn bad_text_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, output] = ["in", "out"].map(|name| folder.path().join(name));
+    fs::write(&input, b"the dog\n\nca\xe9\n").unwrap();
+    let before = contents(folder.path());
+    let mut command = with_model("translate", []);
+    assert_fails(command.arg(&input).arg("--output").arg(&output), 1, &["in:3: not UTF-8", "iconv"]);
+    assert_eq!(contents(folder.path()), before);
+    let mut command = with_model("translate", []);
+    assert_fails(command.arg(folder.path().join("none")), 1, &["none", "No such file"]);
+    let mut command = with_model("translate", []);
+    assert_fails(command.arg(&input).arg("--output").arg(folder.path().join("no/out")), 1, &["cannot write", "no/out"]);
+}
