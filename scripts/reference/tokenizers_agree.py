@@ -2,6 +2,7 @@
 """Encode and decode with PyPI `tokenizers`, to compare with rnnsearch.
 
     tokenizers_agree.py tokenizer.json TEXT                     print the ids, one line a sentence
+    tokenizers_agree.py tokenizer.json TEXT --decode            print the text that the ids decode to
     tokenizers_agree.py tokenizer.json TEXT --ids IDS           compare them with IDS, made by rnnsearch
     tokenizers_agree.py tokenizer.json TEXT --ids IDS --decoded DECODED
                                                                 and the decoded text with DECODED, made by rnnsearch
@@ -46,6 +47,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tokenizer")
     parser.add_argument("text")
+    parser.add_argument("--decode", action="store_true")
     parser.add_argument("--ids")
     parser.add_argument("--decoded")
     arguments = parser.parse_args()
@@ -54,7 +56,8 @@ def main():
     ids = [encoding.ids for encoding in tokenizer.encode_batch(read_lines(arguments.text))]
     if not arguments.ids:
         for line in ids:
-            print(*line)
+            text = tokenizer.decode(line, skip_special_tokens=False) if arguments.decode else " ".join(map(str, line))
+            sys.stdout.buffer.write(text.encode("utf-8") + b"\n")
         return
     failures = differences("ids", [[int(id) for id in line.split()] for line in read_lines(arguments.ids)], ids)
     if arguments.decoded:

@@ -66,7 +66,7 @@ impl Dataset {
                 }
             }
         }
-        if dataset.is_empty() { Err(CorpusError::NothingLeft(report)) } else { Ok((dataset, report)) }
+        if dataset.is_empty() { Err(CorpusError::NothingLeft(Box::new(report))) } else { Ok((dataset, report)) }
     }
 
     /// Encodes pairs as they are, blank ones too: for validation, where every line counts.

@@ -129,7 +129,7 @@ pub enum CorpusError {
     NoText,
     /// The filters left no pair.
     #[error("no sentence pair is left to train on: {0}")]
-    NothingLeft(FilterReport),
+    NothingLeft(Box<FilterReport>),
     /// More pairs than a data set can number.
     #[error("more than {limit} sentence pairs: train on a part of them")]
     TooManyPairs {

@@ -11,6 +11,16 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CorpusEr
     write(path, bytes).map_err(|reason| CorpusError::Write { file: path.to_owned(), reason })
 }
 
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), CorpusError> {
+    match std::fs::remove_file(path) {
+        Err(reason) if reason.kind() != io::ErrorKind::NotFound => {
+            Err(CorpusError::Write { file: path.to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -29,4 +29,4 @@ pub use filter::{Dropped, Filter, FilterReport, Reason};
 pub use lines::Lines;
 pub use pairs::{Pair, Pairs, Place};
 pub use plan::BatchPlan;
-pub use tokenizer::{BOS, Decoded, EOS, Encoded, PAD, SPECIAL_TOKENS, Side, Tokenizer, UNK, Vocabularies};
+pub use tokenizer::{BOS, Decoded, EOS, Encoded, PAD, SPECIAL_TOKENS, Tokenizer, UNK, Vocabularies};

@@ -208,9 +208,9 @@ mod tests {
     fn joins_the_most_frequent_pair_first() {
         let words = counts(&[(" low", 5), (" lower", 2), (" newest", 6), (" widest", 3)]);
         let subwords = learn_from(&words, "", 16);
-        // "es" and "st" are seen 9 times, and "es" has the lower ids; then come "est" (9) and " l", " lo", " low" (7).
+        // "es" and "st" are seen 9 times, and "es" has the lower ids; then come "est" (9) and " l", "ow", " low" (7).
         assert_eq!(subwords.units[..11].concat(), " deilnorstw");
-        assert_eq!(&subwords.units[11..], ["es", "est", " l", " lo", " low"]);
+        assert_eq!(&subwords.units[11..], ["es", "est", " l", "ow", " low"]);
         assert_eq!(subwords.merges[1], ("es".to_owned(), "t".to_owned()));
     }
 
@@ -229,6 +229,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn agrees_with_the_definition(
             words in proptest::collection::btree_map("[abc]{1,7}", 1_u64..9, 1..12), room in 3_usize..40, prefixed: bool

@@ -12,6 +12,7 @@ mod pipeline;
 mod train;
 mod vocabularies;
 
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -23,7 +24,7 @@ use tokenizers::{Model, ModelWrapper};
 pub use decode::Decoded;
 use decode::Piece;
 use pipeline::{Pipeline, spells_bytes};
-pub use vocabularies::{Side, Vocabularies};
+pub use vocabularies::Vocabularies;
 
 use crate::error::CorpusError;
 
@@ -55,7 +56,6 @@ pub const SPECIAL_TOKENS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
 /// assert_eq!(vocabularies.source.decode(&ids), " Der Kater </s> schläft \u{2603}");
 /// # Ok::<(), rnnsearch_corpus::CorpusError>(())
 /// ```
-#[derive(Debug)]
 pub struct Tokenizer {
     kind: TokenizerKind,
     inner: tokenizers::Tokenizer,
@@ -72,6 +72,12 @@ pub struct Encoded {
     /// The bytes of the text, as it was given, that each token stands for, its leading space included. They follow each
     /// other without gaps; only the bytes of one character share one span.
     pub spans: Vec<Range<usize>>,
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Tokenizer({:?}, {} tokens)", self.kind, self.pieces.len())
+    }
 }
 
 impl Tokenizer {
@@ -132,11 +138,8 @@ impl Tokenizer {
     /// Encodes a text, with the place of every token in it.
     pub fn encode(&self, text: &str) -> Encoded {
         let encoding = self.inner.encode(text, false).expect(ANY_TEXT);
-        let mut spans: Vec<Range<usize>> = encoding.get_offsets().iter().map(|&(start, end)| start..end).collect();
-        // The space put before the text is no part of it.
-        if encoding.get_tokens().first().is_some_and(|token| token == " ") && pipeline::marks_spaces(self.kind) {
-            spans[0] = 0..0;
-        }
+        let only_space = pipeline::marks_spaces(self.kind) && is_only_space(encoding.get_tokens().first(), text);
+        let spans = close_gaps(encoding.get_offsets(), only_space, text.len());
         Encoded {
             ids: encoding.get_ids().to_vec(),
             tokens: encoding.get_tokens().iter().map(|token| shown(token)).collect(),
@@ -183,6 +186,32 @@ fn check_vocabulary(kind: TokenizerKind, model: &ModelWrapper) -> Result<Vec<Pie
     }
     let tokens = (0..model.get_vocab_size()).map(|id| token(id).ok_or_else(|| format!("it has no token {id}")));
     tokens.enumerate().map(|(id, token)| token.map(|token| Piece::new(kind, id as u32, &token))).collect()
+}
+
+/// Whether the first token stands for nothing but the space that was put before the text: because it is that space, or because
+/// it is an unknown word, and white space follows, which ends a word.
+fn is_only_space(first: Option<&String>, text: &str) -> bool {
+    first.is_some_and(|token| {
+        token == " " || (token == SPECIAL_TOKENS[UNK as usize] && text.starts_with(char::is_whitespace))
+    })
+}
+
+/// Spans without gaps from offsets that know nothing of combining marks which were composed or moved.
+fn close_gaps(offsets: &[(usize, usize)], first_is_empty: bool, length: usize) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::with_capacity(offsets.len());
+    let skipped = usize::from(first_is_empty);
+    spans.extend(first_is_empty.then_some(0..0));
+    for (index, &(_, end)) in offsets.iter().enumerate().skip(skipped) {
+        let before = spans.last().cloned().unwrap_or(0..0);
+        if index > skipped && offsets[index] == offsets[index - 1] {
+            spans.push(before);
+            continue;
+        }
+        let next = offsets[index..].iter().find(|&&other| other != offsets[index]);
+        let next_start = next.map_or(length, |&(start, _)| start);
+        spans.push(before.end..end.max(next_start).max(before.end));
+    }
+    spans
 }
 
 fn byte_token(byte: u8) -> String {

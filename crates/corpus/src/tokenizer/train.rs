@@ -178,7 +178,7 @@ fn vocabulary<V: FromIterator<(String, u32)>>(kind: TokenizerKind, units: Vec<St
 }
 
 fn reserved_tokens(kind: TokenizerKind) -> Vec<String> {
-    let bytes = if spells_bytes(kind) { 0..=u8::MAX } else { 1..=0 };
+    let bytes = (0..=u8::MAX).filter(|_| spells_bytes(kind));
     let special = SPECIAL_TOKENS.iter().map(|&token| token.to_owned());
     special.chain(bytes.map(super::byte_token)).collect()
 }

@@ -8,17 +8,8 @@ use rnnsearch_config::TokenizerConfig;
 use super::Tokenizer;
 use super::train::{Size, WordCounts};
 use crate::error::CorpusError;
-use crate::files::write_atomically;
+use crate::files::{remove, write_atomically};
 use crate::pairs::Pair;
-
-/// A side of a parallel corpus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The language translated from.
-    Source,
-    /// The language translated into.
-    Target,
-}
 
 /// The tokenizer of each side; with a joint vocabulary both are the same one.
 #[derive(Clone, Debug)]
@@ -44,14 +35,6 @@ impl Vocabularies {
     /// Whether both sides have one vocabulary.
     pub fn is_joint(&self) -> bool {
         Arc::ptr_eq(&self.source, &self.target)
-    }
-
-    /// The tokenizer of a side.
-    pub fn of(&self, side: Side) -> &Tokenizer {
-        match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
-        }
     }
 
     /// Learns the vocabularies that the configuration asks for, in one pass over the pairs.
@@ -91,13 +74,17 @@ impl Vocabularies {
     ///
     /// # Errors
     ///
-    /// [`CorpusError::Write`]; a file that was there before is then unchanged.
+    /// [`CorpusError::Write`]; the file that could not be written is then as it was before.
     pub fn save(&self, folder: &Path) -> Result<(), CorpusError> {
-        if self.is_joint() {
-            return write_atomically(&folder.join(JOINT), self.source.to_json().as_bytes());
+        let (files, stale) = if self.is_joint() {
+            (vec![(JOINT, &self.source)], vec![SOURCE, TARGET])
+        } else {
+            (vec![(SOURCE, &self.source), (TARGET, &self.target)], vec![JOINT])
+        };
+        for (name, tokenizer) in files {
+            write_atomically(&folder.join(name), tokenizer.to_json().as_bytes())?;
         }
-        write_atomically(&folder.join(SOURCE), self.source.to_json().as_bytes())?;
-        write_atomically(&folder.join(TARGET), self.target.to_json().as_bytes())
+        stale.into_iter().try_for_each(|name| remove(&folder.join(name)))
     }
 
     /// Loads what [`Vocabularies::save`] wrote.
@@ -121,44 +108,32 @@ const JOINT: &str = "tokenizer.json";
 const SOURCE: &str = "tokenizer.source.json";
 const TARGET: &str = "tokenizer.target.json";
 
-/// The words of both sides, together or apart.
-enum Counts {
-    Joint(WordCounts),
-    Separate(WordCounts, WordCounts),
+/// The words of the source side, or of both, and those of the target side where they are counted apart.
+struct Counts {
+    source: WordCounts,
+    target: Option<WordCounts>,
 }
 
 impl Counts {
     fn new(config: &TokenizerConfig) -> Self {
-        if config.joint {
-            Self::Joint(WordCounts::new(config))
-        } else {
-            Self::Separate(WordCounts::new(config), WordCounts::new(config))
-        }
+        Self { source: WordCounts::new(config), target: (!config.joint).then(|| WordCounts::new(config)) }
     }
 
     fn add(&mut self, sources: &[&str], targets: &[&str]) {
-        match self {
-            Self::Joint(counts) => {
-                counts.add(sources);
-                counts.add(targets);
-            }
-            Self::Separate(source, target) => {
-                source.add(sources);
-                target.add(targets);
-            }
-        }
+        self.source.add(sources);
+        self.target.as_mut().unwrap_or(&mut self.source).add(targets);
     }
 
     fn learn(self, config: &TokenizerConfig) -> Result<Vocabularies, CorpusError> {
         let both = Size { key: "tokenizer.vocabulary", entries: config.vocabulary };
         let or_both = |key, entries: Option<usize>| entries.map_or(both, |entries| Size { key, entries });
-        match self {
-            Self::Joint(counts) => counts.learn(config, both).map(Vocabularies::joint),
-            Self::Separate(source, target) => Ok(Vocabularies::separate(
-                source.learn(config, or_both("tokenizer.source_vocabulary", config.source_vocabulary))?,
-                target.learn(config, or_both("tokenizer.target_vocabulary", config.target_vocabulary))?,
-            )),
-        }
+        let Some(target) = self.target else {
+            return self.source.learn(config, both).map(Vocabularies::joint);
+        };
+        Ok(Vocabularies::separate(
+            self.source.learn(config, or_both("tokenizer.source_vocabulary", config.source_vocabulary))?,
+            target.learn(config, or_both("tokenizer.target_vocabulary", config.target_vocabulary))?,
+        ))
     }
 }
 
