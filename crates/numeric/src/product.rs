@@ -1,13 +1,9 @@
 //! Matrix products.
 //!
-//! [`Packed`] serves the small products of a recurrence: at each step few rows meet the same weight, which is brought into the
-//! order of the inner loop once a sequence. [`product`] serves large ones on all threads, by blocks that are packed one
-//! after another.
+//! [`product`] serves large ones, through the `gemm` crate and all threads. [`Packed`] serves the small ones of a recurrence:
+//! at each step few rows meet the same weight, which is brought into the order of the inner loop once a sequence.
 
-use std::borrow::Cow;
 use std::ops::Range;
-
-use rayon::prelude::*;
 
 use crate::Instructions;
 
@@ -35,11 +31,6 @@ impl<'a> Matrix<'a> {
         Self { data: &self.data[from.min(self.data.len())..], columns: columns.len(), ..self }
     }
 
-    /// These rows of it.
-    pub fn rows(self, rows: Range<usize>) -> Self {
-        self.transposed().columns(rows).transposed()
-    }
-
     /// It with rows and columns exchanged; nothing is moved.
     pub fn transposed(self) -> Self {
         Self {
@@ -51,32 +42,6 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Its elements row after row, copied unless they lie so.
-    fn row_major(self) -> Cow<'a, [f32]> {
-        if self.column_stride == 1 && self.row_stride == self.columns {
-            return Cow::Borrowed(&self.data[..self.rows * self.columns]);
-        }
-        let mut elements = vec![0.0; self.rows * self.columns];
-        elements.par_chunks_mut((TILE * self.columns).max(1)).enumerate().for_each(|(block, rows)| {
-            for columns in (0..self.columns).step_by(TILE) {
-                self.copy_tile(block * TILE, columns, rows);
-            }
-        });
-        Cow::Owned(elements)
-    }
-
-    /// Copies the tile that begins at `from` and `column` into these rows.
-    fn copy_tile(&self, from: usize, column: usize, rows: &mut [f32]) {
-        let height = rows.len() / self.columns;
-        for column in column..self.columns.min(column + TILE) {
-            let elements = self.data[from * self.row_stride + column * self.column_stride..].iter();
-            let targets = rows[column..].iter_mut().step_by(self.columns);
-            for (target, element) in targets.zip(elements.step_by(self.row_stride)).take(height) {
-                *target = *element;
-            }
-        }
-    }
-
     /// Whether every element lies within the slice.
     fn is_within(&self) -> bool {
         self.rows == 0
@@ -84,9 +49,6 @@ impl<'a> Matrix<'a> {
             || (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride < self.data.len()
     }
 }
-
-/// Rows and columns that are transposed together, so that all that is read of a line of the cache is used before it is evicted.
-const TILE: usize = 16;
 
 /// Whether a product replaces what its target holds, or is added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,33 +72,34 @@ pub fn product(a: Matrix, b: Matrix, c: &mut [f32], stride: usize, write: Write)
         return;
     }
     assert!((m - 1) * stride + n <= c.len());
-    if k == 0 && write == Write::Set {
-        c.chunks_mut(stride).take(m).for_each(|row| row[..n].fill(0.0));
+    let add = write == Write::Add;
+    let threads = rayon::current_num_threads();
+    let parallelism = if threads == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(threads) };
+    // SAFETY: all elements of A, B and C lie within their slices (asserted above), C's rows do not overlap (n <= stride), and
+    // C is borrowed mutably, so it overlaps neither A nor B.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            stride as isize,
+            add,
+            a.data.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.data.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            if add { 1.0 } else { 0.0 },
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
     }
-    let a = a.row_major();
-    let width = block_width(n);
-    let mut blocks: Vec<Vec<&mut [f32]>> = (0..n.div_ceil(width)).map(|_| Vec::with_capacity(m)).collect();
-    for row in c.chunks_mut(stride).take(m) {
-        blocks.iter_mut().zip(row[..n].chunks_mut(width)).for_each(|(block, part)| block.push(part));
-    }
-    blocks.into_par_iter().enumerate().for_each_init(Packed::default, |packed, (block, mut c)| {
-        let columns = block * width..n.min((block + 1) * width);
-        for from in (0..k).step_by(DEPTH) {
-            let to = k.min(from + DEPTH);
-            packed.pack(b.columns(columns.clone()).rows(from..to));
-            let a: Vec<&[f32]> = a.chunks_exact(k).map(|row| &row[from..to]).collect();
-            packed.multiply(&a, &mut c, if from == 0 { write } else { Write::Add });
-        }
-    });
-}
-
-/// The rows of B that are packed together: with a block's columns they fit a core's second cache.
-const DEPTH: usize = 1024;
-
-/// The columns of a block: a whole number of the widest panels, and enough blocks for all threads. Blocks do not change the
-/// order of any sum.
-fn block_width(n: usize) -> usize {
-    n.div_ceil(rayon::current_num_threads()).next_multiple_of(WIDEST).clamp(WIDEST, 5 * WIDEST)
 }
 
 /// The widest panel of any instruction set.
@@ -166,23 +129,14 @@ impl Packed {
     ///
     /// If the processor lacks them.
     pub fn with(instructions: Instructions, weight: Matrix) -> Self {
-        assert!(instructions <= Instructions::available());
-        let mut packed = Self { instructions, ..Self::default() };
-        packed.pack(weight);
-        packed
-    }
-
-    /// Packs another weight in the same memory.
-    fn pack(&mut self, weight: Matrix) {
-        assert!(weight.is_within());
-        (self.k, self.n) = (weight.rows, weight.columns);
-        let mut panels = std::mem::take(&mut self.panels);
-        panels.clear();
-        panels.reserve(self.k * self.n.next_multiple_of(self.lanes()));
-        for columns in self.panels() {
-            self.pack_panel(weight, columns, &mut panels);
+        assert!(instructions <= Instructions::available() && weight.is_within());
+        let mut packed = Self { panels: Vec::new(), k: weight.rows, n: weight.columns, instructions };
+        let mut panels = Vec::with_capacity(packed.k * packed.n.next_multiple_of(packed.lanes()));
+        for columns in packed.panels() {
+            packed.pack_panel(weight, columns, &mut panels);
         }
-        self.panels = panels;
+        packed.panels = panels;
+        packed
     }
 
     /// Appends these columns of the weight, with zeros up to a whole number of vectors.
@@ -323,13 +277,6 @@ impl Packed {
     }
 }
 
-impl Default for Packed {
-    /// An empty weight.
-    fn default() -> Self {
-        Self { panels: Vec::new(), k: 0, n: 0, instructions: Instructions::available() }
-    }
-}
-
 /// The products of M rows with a panel of V vectors' width.
 #[inline(always)]
 fn sum_tile<const M: usize, const V: usize>(
@@ -418,12 +365,15 @@ mod x86 {
                         }
                     }
                 }
-                for (c, tile) in c.iter_mut().zip(&tile) {
-                    for (c, sum) in c.chunks_exact_mut($lanes).zip(tile) {
-                        // SAFETY: the chunk has a vector's length.
+                for r in 0..M {
+                    assert!(c[r].len() >= $lanes * V);
+                    let c = c[r].as_mut_ptr();
+                    for v in 0..V {
+                        // SAFETY: the row has room for V vectors.
                         unsafe {
-                            let sum = if write == Write::Add { $add($load(c.as_ptr()), *sum) } else { *sum };
-                            $store(c.as_mut_ptr(), sum);
+                            let sum = tile[r][v];
+                            let sum = if write == Write::Add { $add($load(c.add($lanes * v)), sum) } else { sum };
+                            $store(c.add($lanes * v), sum);
                         }
                     }
                 }
