@@ -59,6 +59,15 @@ fn a_script_without_a_font_is_reported() {
 }
 
 #[test]
+fn fonts_of_the_system_can_only_help() {
+    let missing = |fonts: &Fonts| png(&single("⠃ⵣ", "ᚠ𒀀"), &Style::default(), fonts, 1.0).unwrap().missing;
+    let (without, with) = (missing(&FONTS), missing(&Fonts::shipped().with_system()));
+    assert_eq!(without, ['ᚠ', '⠃', 'ⵣ', '𒀀']);
+    assert!(with.iter().all(|c| without.contains(c)), "{with:?}");
+    println!("not on this system: {with:?}");
+}
+
+#[test]
 fn labels_of_several_scripts_lack_no_glyph() {
     for label in ["GPTमें", "كتاب.كتاب", "3D-фильм", "iPhone手机", "e\u{301}汉", "ש\"ס", "ก็ok"]
     {
