@@ -37,6 +37,7 @@ fn time(name: &str, operations: usize, rounds: usize, mut run: impl FnMut()) {
 }
 
 fn main() {
+    rnnsearch_numeric::keep_freed_buffers();
     let arguments: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let (n, vocabulary) = if let [n, v, ..] = arguments[..] { (n, v) } else { (256, 8000) };
     let rounds = arguments.get(2).copied().unwrap_or(10);

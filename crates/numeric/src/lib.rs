@@ -6,6 +6,7 @@
 //! | [`decoder`] | the attending decoder over known target words |
 //! | [`output`] | the output layer's cross-entropy, with its gradients |
 //! | [`product`] | matrix products: large ones, and small ones by a weight that is packed once a sequence |
+//! | [`adam`] | Adam in place, and the length of gradients |
 //! | [`vector`] | elementwise functions and reductions over a row |
 //!
 //! A batch is split by sentences: each thread runs its own sentences through the whole sequence, so that no step waits for
@@ -18,11 +19,13 @@
 //! Sequences are time-major, `[len, batch, features]`; what is fixed for a source is batch-major. Gates stand in the order
 //! reset, update, candidate.
 
+pub mod adam;
 mod attention;
 mod cell;
 pub mod decoder;
 pub mod gru;
 mod instructions;
+mod memory;
 pub mod output;
 pub mod product;
 mod rows;
@@ -30,4 +33,5 @@ pub mod vector;
 
 pub use attention::Memory;
 pub use instructions::Instructions;
+pub use memory::keep_freed_buffers;
 pub use rnnsearch_config::Reset;
