@@ -21,4 +21,4 @@ mod recurrent;
 
 pub use attention::Attention;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
-pub use names::{ShapeMismatch, Values, load_parameters, parameter_name, parameters};
+pub use names::{ShapeMismatch, Values, gradients, load_parameters, parameter_name, parameters};

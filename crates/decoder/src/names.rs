@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{Gradients, TensorData};
 
 use crate::RnnSearch;
 
@@ -42,6 +42,13 @@ pub fn parameters(model: &RnnSearch) -> BTreeMap<String, Values> {
     let mut collector = Collector::default();
     model.visit(&mut collector);
     collector.parameters
+}
+
+/// The gradient of `loss` for every parameter it depends on, flattened, by name.
+pub fn gradients(loss: &Tensor<1>, model: &RnnSearch) -> BTreeMap<String, Tensor<1>> {
+    let mut collector = GradientCollector { path: Vec::new(), tape: loss.backward(), gradients: BTreeMap::new() };
+    model.visit(&mut collector);
+    collector.gradients
 }
 
 /// The model with its parameters replaced by those given.
@@ -99,6 +106,29 @@ impl ModuleVisitor for Collector {
     }
 }
 
+struct GradientCollector {
+    path: Vec<String>,
+    tape: Gradients,
+    gradients: BTreeMap<String, Tensor<1>>,
+}
+
+impl ModuleVisitor for GradientCollector {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad_remove(&mut self.tape) {
+            let size = gradient.shape().num_elements();
+            self.gradients.insert(parameter_name(&self.path), gradient.reshape([size]));
+        }
+    }
+}
+
 struct Loader {
     path: Vec<String>,
     parameters: BTreeMap<String, Values>,
@@ -120,7 +150,10 @@ impl ModuleMapper for Loader {
         match self.parameters.remove(&name) {
             Some((shape, values)) if shape == expected => {
                 let device = param.val().device();
-                param.map(|_| Tensor::<D>::from_data(TensorData::new(values, shape), &device).require_grad())
+                param.map(|old| {
+                    let new = Tensor::from_data(TensorData::new(values, shape), &device);
+                    new.set_require_grad(old.is_require_grad())
+                })
             }
             given => {
                 let given = given.map(|(shape, _)| shape);

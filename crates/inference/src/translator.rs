@@ -97,9 +97,8 @@ impl Translator {
 
     /// Translates texts. A blank text has a blank translation.
     pub fn translate<S: AsRef<str>>(&self, texts: &[S], options: &TranslateOptions) -> Vec<Translation> {
-        let search =
-            SearchOptions { beam_size: options.search.beam_size.max(options.n_best), ..options.search.clone() };
-        let options = TranslateOptions { search, ..options.clone() };
+        let mut options = options.clone();
+        options.search.beam_size = options.search.beam_size.max(options.n_best);
         let pieces = self.pieces(texts, options.max_source_length);
         let mut candidates: Vec<Vec<Candidate>> = vec![Vec::new(); pieces.len()];
         // Sentences of like length together need little padding, and the result does not depend on the company.

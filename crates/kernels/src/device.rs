@@ -44,7 +44,9 @@ pub enum DeviceError {
         reason: String,
     },
     /// The program was built without the feature.
-    #[error("device `{0}`: this program was built without CUDA; build it with `--features cuda`, or use `--device wgpu` or `--device cpu`")]
+    #[error(
+        "device `{0}`: this program was built without CUDA; build it with `--features cuda`, or use `--device wgpu` or `--device cpu`"
+    )]
     NotBuilt(DeviceName),
     /// There is no such card.
     #[error("device `{name}`: there are {found} CUDA cards here; use `--device auto` or `--device cpu`")]
@@ -69,10 +71,7 @@ impl DeviceName {
             Self::Wgpu(None) => self.wgpu(DeviceKind::DefaultDevice),
             Self::Wgpu(Some(n)) => self.wgpu(DeviceKind::DiscreteGpu(n)),
             Self::Cuda(n) => cuda(self, n),
-            Self::Auto => Self::Cuda(0)
-                .open()
-                .or_else(|_| Self::Wgpu(Some(0)).open())
-                .or_else(|_| Self::Cpu.open()),
+            Self::Auto => Self::Cuda(0).open().or_else(|_| Self::Wgpu(Some(0)).open()).or_else(|_| Self::Cpu.open()),
         }
     }
 

@@ -6,7 +6,7 @@
 #![allow(deprecated, reason = "ndarray stays selectable beside flex, which Burn prefers")]
 
 mod backward;
-mod host;
+pub(crate) mod host;
 mod operations;
 
 use std::fmt;

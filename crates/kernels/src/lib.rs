@@ -5,6 +5,7 @@
 //!
 //! Sequences are time-major, `[len, batch, features]`; gates stand in the order reset, update, candidate.
 
+pub mod adam;
 pub mod device;
 mod dropout;
 mod fused;
@@ -17,6 +18,7 @@ pub use dropout::Dropout;
 pub use fused::{Kernel, kernel_of};
 pub use padding::Padding;
 pub use rnnsearch_config::Reset;
+pub use rnnsearch_numeric::keep_freed_buffers;
 
 /// The recurrent half of a gated recurrent unit.
 #[derive(Clone, Debug)]
@@ -108,7 +110,12 @@ pub fn gru_sequence(
 /// At step i, c_i is read from `memory` with the query s_{i-1}, and s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i]).
 ///
 /// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`.
-pub fn decoder_sequence(teacher: Teacher, memory: &Memory, attention: &AttentionWeights, recurrent: &Recurrent) -> Tensor<3> {
+pub fn decoder_sequence(
+    teacher: Teacher,
+    memory: &Memory,
+    attention: &AttentionWeights,
+    recurrent: &Recurrent,
+) -> Tensor<3> {
     match kernel_of(&teacher.projected.device()) {
         Kernel::Fused => fused::decoder_sequence(teacher, memory, attention, recurrent),
         Kernel::Plain => plain::decoder_sequence(teacher, memory, attention, recurrent),
@@ -119,7 +126,13 @@ pub fn decoder_sequence(teacher: Teacher, memory: &Memory, attention: &Attention
 ///
 /// `readout` is t_i of every real target token, `[tokens, l]`; `weight` is W_o, `[l, vocabulary]`. With `smoothing` ε the
 /// target distribution is (1 - ε) at the target word and ε shared by all words equally.
-pub fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+pub fn output_loss(
+    readout: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
     match kernel_of(&readout.device()) {
         Kernel::Fused => fused::output_loss(readout, weight, bias, targets, smoothing),
         Kernel::Plain => plain::output_loss(readout, weight, bias, targets, smoothing),

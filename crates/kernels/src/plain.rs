@@ -12,7 +12,12 @@ use crate::{AttentionWeights, Direction, Memory, Padding, Recurrent, Reset, Teac
 ///
 /// `projected` is W x + b for the three gates, `[batch, 3n]`; `state` is h, `[batch, n]`; `dropout` multiplies the state
 /// where it enters the recurrent products, `[batch, n]`. Returns h', `[batch, n]`.
-pub fn gru_step(projected: Tensor<2>, state: Tensor<2>, recurrent: &Recurrent, dropout: Option<Tensor<2>>) -> Tensor<2> {
+pub fn gru_step(
+    projected: Tensor<2>,
+    state: Tensor<2>,
+    recurrent: &Recurrent,
+    dropout: Option<Tensor<2>>,
+) -> Tensor<2> {
     let [batch, n] = state.dims();
     let dropped = match dropout {
         Some(mask) => state.clone() * mask,
@@ -90,7 +95,12 @@ pub fn attend(state: Tensor<2>, memory: &Memory, weights: &AttentionWeights) -> 
 }
 
 /// See [`crate::decoder_sequence`].
-pub fn decoder_sequence(teacher: Teacher, memory: &Memory, attention: &AttentionWeights, recurrent: &Recurrent) -> Tensor<3> {
+pub fn decoder_sequence(
+    teacher: Teacher,
+    memory: &Memory,
+    attention: &AttentionWeights,
+    recurrent: &Recurrent,
+) -> Tensor<3> {
     let [tgt_len, _, _] = teacher.projected.dims();
     let mut state = teacher.initial;
     let mut steps = Vec::with_capacity(tgt_len);
@@ -104,7 +114,13 @@ pub fn decoder_sequence(teacher: Teacher, memory: &Memory, attention: &Attention
 }
 
 /// See [`crate::output_loss`].
-pub fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+pub fn output_loss(
+    readout: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
     let [tokens, _] = readout.dims();
     let [_, vocabulary] = weight.dims();
     let log_probs = log_softmax(readout.matmul(weight) + bias.unsqueeze(), 1);

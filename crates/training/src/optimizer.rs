@@ -10,6 +10,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use rnnsearch_config::{OptimizerConfig, OptimizerKind};
 use rnnsearch_decoder::{RnnSearch, parameter_name};
+use rnnsearch_kernels::adam::{Adam, AdamTensors, adam};
 
 use crate::gradients::Gradients;
 
@@ -35,6 +36,14 @@ pub(crate) struct OptimizerState {
     pub updates: u64,
     /// The running averages by parameter name.
     pub averages: BTreeMap<String, Vec<Vec<f32>>>,
+}
+
+/// How far an update goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update {
+    /// What the gradients are multiplied by first.
+    pub scale: f64,
+    pub learning_rate: f64,
 }
 
 impl Optimizer {
@@ -63,58 +72,55 @@ impl Optimizer {
         OptimizerState { updates: self.updates, averages }
     }
 
-    /// Makes one update. The gradients are multiplied by `scale` first.
-    pub fn step(&mut self, model: RnnSearch, gradients: Gradients, scale: f64, learning_rate: f64) -> RnnSearch {
+    /// Makes one update. Where nobody else holds the model's tensors, they are changed in place.
+    pub fn step(&mut self, model: RnnSearch, gradients: Gradients, update: &Update) -> RnnSearch {
         self.updates += 1;
-        model.map(&mut Step { optimizer: self, gradients, scale, learning_rate, path: Vec::new() })
+        model.map(&mut Step { optimizer: self, gradients, update, path: Vec::new() })
     }
 
     /// The new value of a parameter, all flattened.
-    fn change(&mut self, name: &str, parameter: Tensor<1>, gradient: Tensor<1>, learning_rate: f64) -> Tensor<1> {
+    fn change(&mut self, name: &str, parameter: Tensor<1>, gradient: Tensor<1>, update: &Update) -> Tensor<1> {
         let config = &self.config;
-        let decay = config.weight_decay;
-        let (parameter, gradient) = match config.kind {
-            _ if decay == 0.0 => (parameter, gradient),
-            OptimizerKind::Adamw => (parameter.mul_scalar(1.0 - learning_rate * decay), gradient),
-            _ => (parameter.clone(), gradient + parameter.mul_scalar(decay)),
-        };
+        let (decay, rate) = (config.weight_decay, update.learning_rate);
         let averages = self.averages.remove(name).unwrap_or_else(|| Averages {
             first: gradient.zeros_like(),
             second: (config.kind != OptimizerKind::Sgd).then(|| gradient.zeros_like()),
         });
-        let (change, averages) = match (config.kind, averages) {
+        let (parameter, gradient, scale) = match config.kind {
+            _ if decay == 0.0 => (parameter, gradient, update.scale),
+            OptimizerKind::Adamw => (parameter.mul_scalar(1.0 - rate * decay), gradient, update.scale),
+            _ => (parameter.clone(), gradient.mul_scalar(update.scale) + parameter.mul_scalar(decay), 1.0),
+        };
+        let (parameter, averages) = match (config.kind, averages) {
             (OptimizerKind::Adam | OptimizerKind::Adamw, Averages { first, second: Some(second) }) => {
-                adam(config, self.updates, gradient, first, second)
+                let tensors = adam(AdamTensors { parameter, first, second }, gradient, self.adam(scale, rate));
+                (tensors.parameter, Averages { first: tensors.first, second: Some(tensors.second) })
             }
             (OptimizerKind::Adadelta, Averages { first, second: Some(second) }) => {
-                adadelta(config, gradient, first, second)
+                let (change, averages) = adadelta(config, gradient.mul_scalar(scale), first, second);
+                (parameter - change.mul_scalar(rate), averages)
             }
             (_, Averages { first, .. }) => {
-                let velocity = first.mul_scalar(config.momentum) + gradient;
-                (velocity.clone(), Averages { first: velocity, second: None })
+                let velocity = first.mul_scalar(config.momentum) + gradient.mul_scalar(scale);
+                (parameter - velocity.clone().mul_scalar(rate), Averages { first: velocity, second: None })
             }
         };
         self.averages.insert(name.into(), averages);
-        parameter - change.mul_scalar(learning_rate)
+        parameter
     }
-}
 
-/// Kingma & Ba 2015: m̂ / (√v̂ + ε).
-fn adam(
-    config: &OptimizerConfig,
-    update: u64,
-    gradient: Tensor<1>,
-    first: Tensor<1>,
-    second: Tensor<1>,
-) -> (Tensor<1>, Averages) {
-    let (beta1, beta2) = (config.beta1, config.beta2);
-    let first = first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
-    let second = second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
-    let corrected1 = 1.0 - beta1.powf(update as f64);
-    let corrected2 = (1.0 - beta2.powf(update as f64)).sqrt();
-    let denominator = second.clone().sqrt().div_scalar(corrected2).add_scalar(config.epsilon);
-    let change = first.clone().div_scalar(corrected1) / denominator;
-    (change, Averages { first, second: Some(second) })
+    /// The numbers of Adam's current update.
+    fn adam(&self, scale: f64, learning_rate: f64) -> Adam {
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
+        Adam {
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            epsilon: epsilon as f32,
+            scale: scale as f32,
+            rate: (learning_rate / (1.0 - beta1.powf(self.updates as f64))) as f32,
+            correction: (1.0 / (1.0 - beta2.powf(self.updates as f64)).sqrt()) as f32,
+        }
+    }
 }
 
 /// Zeiler 2012: √(E[Δ²] + ε) / √(E[g²] + ε) g.
@@ -136,8 +142,7 @@ fn adadelta(
 struct Step<'a> {
     optimizer: &'a mut Optimizer,
     gradients: Gradients,
-    scale: f64,
-    learning_rate: f64,
+    update: &'a Update,
     path: Vec<String>,
 }
 
@@ -153,12 +158,10 @@ impl ModuleMapper for Step<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = parameter_name(&self.path);
         let Some(gradient) = self.gradients.take(&name) else { return param };
-        let gradient = if self.scale == 1.0 { gradient } else { gradient.mul_scalar(self.scale) };
-        let (optimizer, learning_rate) = (&mut *self.optimizer, self.learning_rate);
         param.map(|value| {
             let shape = value.dims();
             let size = shape.iter().product::<usize>();
-            let changed = optimizer.change(&name, value.inner().reshape([size]), gradient, learning_rate);
+            let changed = self.optimizer.change(&name, value.inner().reshape([size]), gradient, self.update);
             Tensor::from_inner(changed.reshape(shape)).require_grad()
         })
     }
@@ -197,7 +200,8 @@ mod tests {
             let mut parameter = tensor(&reference.parameter);
             for (gradient, expected) in reference.gradients.iter().zip(&case.after) {
                 optimizer.updates += 1;
-                parameter = optimizer.change("p", parameter, tensor(gradient), case.options.learning_rate);
+                let update = Update { scale: 1.0, learning_rate: case.options.learning_rate };
+                parameter = optimizer.change("p", parameter, tensor(gradient), &update);
                 // Saving and restoring changes nothing.
                 optimizer = Optimizer::restore(&case.options, optimizer.state(), &Device::flex());
                 let values = parameter.try_to_vec_as::<f32>().unwrap();

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, Position};
 use crate::gradients::Gradients;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Update};
 use crate::validation::{Validation, merit, to_device};
 use crate::{Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport};
 
@@ -72,7 +72,8 @@ struct Trainer<'a> {
     vocabularies: Vocabularies,
     dataset: Dataset,
     validation: Option<Validation>,
-    model: RnnSearch,
+    /// Away only while it is changed, so that this can be done in place.
+    model: Option<RnnSearch>,
     optimizer: Optimizer,
     position: Position,
     best: Option<ValidationReport>,
@@ -139,7 +140,7 @@ impl<'a> Trainer<'a> {
             vocabularies,
             dataset,
             validation,
-            model,
+            model: Some(model),
             optimizer,
             position,
             best: None,
@@ -147,6 +148,10 @@ impl<'a> Trainer<'a> {
             skipped: 0,
             begin: (Instant::now(), 0.0),
         })
+    }
+
+    fn model(&self) -> &RnnSearch {
+        self.model.as_ref().expect("the model is only away while it is changed")
     }
 
     fn run(&mut self, stop: &AtomicBool) -> Result<Ending, TrainingError> {
@@ -207,9 +212,9 @@ impl<'a> Trainer<'a> {
         self.position.update += 1;
         self.position.batch += 1;
         let mut dropout = Dropout::new(training.seed, self.position.update);
-        let sum = self.model.loss(&batch, &self.config.model, training.label_smoothing, Some(&mut dropout));
+        let sum = self.model().loss(&batch, &self.config.model, training.label_smoothing, Some(&mut dropout));
         let tokens = batch.target_tokens;
-        let gradients = Gradients::of(&sum.clone().div_scalar(tokens as f64), &self.model);
+        let gradients = Gradients::of(&sum.clone().div_scalar(tokens as f64), self.model());
         let nats = f64::from(sum.into_scalar::<f32>());
         let norm = gradients.norm();
         if !nats.is_finite() || !norm.is_finite() {
@@ -219,7 +224,8 @@ impl<'a> Trainer<'a> {
         let scale = if training.clip_norm > 0.0 && norm > training.clip_norm { training.clip_norm / norm } else { 1.0 };
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
-        self.model = self.optimizer.step(self.model.clone(), gradients, scale, rate);
+        let update = Update { scale, learning_rate: rate };
+        self.model = self.model.take().map(|model| self.optimizer.step(model, gradients, &update));
         self.window.nats += nats;
         self.window.tokens += tokens;
         self.tell_progress(batches, norm, rate)
@@ -285,7 +291,7 @@ impl<'a> Trainer<'a> {
         let better = match &self.validation {
             None => true,
             Some(validation) => {
-                let network = self.model.valid();
+                let network = self.model().valid();
                 let mut report = validation.run(network, self.config, &self.vocabularies, self.device)?;
                 report.update = self.position.update;
                 report.epoch = self.position.epoch + u64::from(self.position.batch > 0);
@@ -324,8 +330,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn save_model(&self) -> Result<(), TrainingError> {
-        let model =
-            Model { network: self.model.valid(), config: self.config.clone(), vocabularies: self.vocabularies.clone() };
+        let model = Model {
+            network: self.model().valid(),
+            config: self.config.clone(),
+            vocabularies: self.vocabularies.clone(),
+        };
         Ok(model.save(&self.run.model())?)
     }
 
@@ -336,7 +345,7 @@ impl<'a> Trainer<'a> {
     fn checkpoint(&mut self) -> Result<(), TrainingError> {
         let begin = Instant::now();
         self.position.metrics_len = self.run.metrics_len();
-        let checkpoint = Checkpoint::new(self.position.clone(), &self.model, self.optimizer.state());
+        let checkpoint = Checkpoint::new(self.position.clone(), self.model(), self.optimizer.state());
         checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints)?;
         self.window.begin += begin.elapsed();
         Ok(())

@@ -1,0 +1,214 @@
+//! Model files and translating, on small models with random weights.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use rnnsearch_config::{Attention, Config, TokenizerKind};
+use rnnsearch_corpus::Vocabularies;
+use rnnsearch_decoder::RnnSearch;
+use rnnsearch_inference::{InferenceError, Model, TranslateOptions, Translation, Translator};
+
+const TEXT: [(&str, &str); 6] = [
+    ("the small house is red", "la petite maison est rouge"),
+    ("a red cat sleeps", "un chat rouge dort"),
+    ("where is the small cat ?", "où est le petit chat ?"),
+    ("the house sleeps", "la maison dort"),
+    ("a cat is small", "un chat est petit"),
+    ("is the cat red ?", "le chat est-il rouge ?"),
+];
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.tokenizer.vocabulary = 300;
+    config.model.embedding = 8;
+    config.model.encoder_hidden = 6;
+    config.model.decoder_hidden = 7;
+    config.model.attention_hidden = 5;
+    config.model.readout = 8;
+    config
+}
+
+fn model(config: &Config, seed: u64) -> Model {
+    let vocabularies = Vocabularies::train_on(&TEXT, &config.tokenizer).unwrap();
+    let network = RnnSearch::new(&Model::settings(config, &vocabularies), seed, &Device::flex());
+    Model { network, config: config.clone(), vocabularies }
+}
+
+/// Weights so large that the model has opinions, however wrong.
+fn opinionated(config: &Config) -> Translator {
+    let model = model(config, 3);
+    let parameters = rnnsearch_decoder::parameters(&model.network);
+    let louder = parameters
+        .into_iter()
+        .map(|(name, (shape, values))| (name, (shape, values.iter().map(|value| 4.0 * value).collect())));
+    let device = Device::flex();
+    let blank = RnnSearch::blank(&Model::settings(config, &model.vocabularies), &device);
+    let network = rnnsearch_decoder::load_parameters(blank, louder.collect()).unwrap();
+    Translator::new(Model { network, ..model }, &device)
+}
+
+fn options(batch_size: usize) -> TranslateOptions {
+    let mut options = TranslateOptions::from(&Config::default().translation);
+    options.batch_size = batch_size;
+    options.search.max_extra = 5;
+    options
+}
+
+fn texts(translations: &[Translation]) -> Vec<Vec<String>> {
+    translations.iter().map(|t| t.candidates.iter().map(|candidate| candidate.text.clone()).collect()).collect()
+}
+
+#[test]
+fn a_model_file_gives_back_the_model_and_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (joint, kind) in [(true, TokenizerKind::Bpe), (false, TokenizerKind::Char)] {
+        let mut config = config();
+        (config.tokenizer.joint, config.tokenizer.kind) = (joint, kind);
+        if kind == TokenizerKind::Char {
+            config.tokenizer.vocabulary = 20;
+        }
+        let model = model(&config, 1);
+        model.save(&path).unwrap();
+        let loaded = Model::load(folder.path(), &Device::flex()).unwrap();
+        assert_eq!(rnnsearch_decoder::parameters(&loaded.network), rnnsearch_decoder::parameters(&model.network));
+        assert_eq!(loaded.config.model, config.model);
+        assert_eq!(loaded.to_bytes().unwrap(), std::fs::read(&path).unwrap());
+        assert_eq!(loaded.vocabularies.source.encode("a cat").ids, model.vocabularies.source.encode("a cat").ids);
+    }
+}
+
+#[test]
+fn a_damaged_model_file_is_refused_wherever_the_damage_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model(&config(), 1).save(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let load = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Model::load(&path, &Device::flex())
+    };
+    for cut in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert!(load(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    for at in (0..bytes.len()).step_by(997).chain([9, 40, bytes.len() - 1]) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        assert!(load(&flipped).is_err(), "flipped at {at}");
+    }
+    load(&bytes).unwrap();
+}
+
+#[test]
+fn what_is_no_model_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = Device::flex();
+    assert!(matches!(Model::load(folder.path(), &device), Err(InferenceError::NoModelYet { .. })));
+    assert!(matches!(Model::load(Path::new("/no/such/model"), &device), Err(InferenceError::Read { .. })));
+    let path = folder.path().join("other.safetensors");
+    std::fs::write(&path, b"\x02\0\0\0\0\0\0\0{}").unwrap();
+    assert!(matches!(Model::load(&path, &device), Err(InferenceError::NotAModel { .. })));
+    let header = br#"{"__metadata__":{"rnnsearch":"{\"format\":99,\"new\":true}"}}"#;
+    std::fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header].concat()).unwrap();
+    assert!(matches!(Model::load(&path, &device), Err(InferenceError::NewerFormat { found: 99, .. })));
+}
+
+#[test]
+fn company_changes_nothing() {
+    for attention in [Attention::Additive, Attention::None] {
+        let mut config = config();
+        config.model.attention = attention;
+        let translator = opinionated(&config);
+        let mut sources: Vec<&str> = TEXT.iter().map(|(source, _)| *source).chain(["", "cat", "  "]).collect();
+        let together = texts(&translator.translate(&sources, &options(64)));
+        for batch_size in [1, 2, 7] {
+            assert_eq!(texts(&translator.translate(&sources, &options(batch_size))), together);
+        }
+        sources.reverse();
+        let mut reversed = texts(&translator.translate(&sources, &options(64)));
+        reversed.reverse();
+        assert_eq!(reversed, together);
+    }
+}
+
+#[test]
+fn blank_text_stays_blank_and_candidates_are_ranked() {
+    let translator = opinionated(&config());
+    let mut options = options(4);
+    options.n_best = 8;
+    let translations = translator.translate(&["", "a red cat"], &options);
+    assert_eq!(texts(&translations)[0], [""]);
+    let candidates = &translations[1].candidates;
+    assert!(candidates.len() > 1 && candidates.len() <= 8);
+    let ended = candidates.iter().filter(|candidate| candidate.finished).count();
+    for group in [&candidates[..ended], &candidates[ended..]] {
+        assert!(group.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+    for candidate in candidates {
+        let length = candidate.length as f64;
+        assert!((candidate.score * length - candidate.log_prob).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn alignments_are_distributions_over_the_source() {
+    let translator = opinionated(&config());
+    for translation in translator.translate(&["the small house", "a cat"], &options(2)) {
+        let alignment = translation.candidates[0].alignment.as_ref().unwrap();
+        assert_eq!(alignment.source().text(), translation.source);
+        assert_eq!(alignment.target().text(), translation.candidates[0].text);
+        for row in alignment.rows() {
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+    }
+}
+
+/// Forced decoding of a translation finds what searching found.
+#[test]
+fn forcing_a_translation_gives_its_score() {
+    let translator = opinionated(&config());
+    let vocabulary = &translator.model().vocabularies.target;
+    let sources: Vec<&str> = TEXT.iter().map(|(source, _)| *source).collect();
+    let translations = translator.translate(&sources, &options(3));
+    let mut checked = 0;
+    for translation in &translations {
+        for candidate in translation.candidates.iter().filter(|candidate| candidate.finished) {
+            // Only where the text is tokenized as the model spelled it.
+            if vocabulary.encode(&candidate.text).ids.len() + 1 != candidate.length {
+                continue;
+            }
+            let (forced, alignment) = translator.force(&[(&translation.source, &candidate.text)], 8).remove(0);
+            if (forced.log_prob() - candidate.log_prob).abs() < 1e-3 {
+                checked += 1;
+                let difference = |(a, b): (&f32, &f32)| (a - b).abs();
+                let (given, expected) = (alignment.unwrap(), candidate.alignment.clone().unwrap());
+                assert!(
+                    given.weights().iter().zip(expected.weights()).map(difference).all(|difference| difference < 1e-4)
+                );
+            }
+        }
+    }
+    let pairs: Vec<(&str, &str)> = TEXT.to_vec();
+    let alone: Vec<f64> = pairs.iter().map(|&pair| translator.force(&[pair], 1)[0].0.log_prob()).collect();
+    for (together, alone) in translator.force(&pairs, 4).iter().zip(alone) {
+        assert!((together.0.log_prob() - alone).abs() < 1e-4);
+    }
+    println!("{checked} translations compared with their forced decoding");
+}
+
+#[test]
+fn long_text_is_translated_in_pieces_and_nothing_is_lost() {
+    let translator = opinionated(&config());
+    let mut options = options(4);
+    options.max_source_length = 12;
+    options.n_best = 2;
+    let long = "the small house is red. a red cat sleeps, where is the small cat";
+    let translation = translator.translate(&[long], &options).remove(0);
+    let alignment = translation.candidates[0].alignment.as_ref().unwrap();
+    assert_eq!(alignment.source().text(), long);
+    assert_eq!(alignment.target().text(), translation.candidates[0].text);
+    let covered: usize =
+        alignment.source().tokens().iter().filter_map(|token| token.span()).map(|span| span.len()).sum();
+    let blanks_between_pieces = long.len() - covered;
+    assert!(blanks_between_pieces <= 5, "{blanks_between_pieces} bytes are in no token");
+}

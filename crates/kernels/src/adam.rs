@@ -1,0 +1,132 @@
+//! Adam and the length of gradients, on flattened parameters.
+//!
+//! These tensors take no part in differentiation: parameters and gradients come without their autodiff association.
+
+#![allow(deprecated, reason = "ndarray stays selectable beside flex, which Burn prefers")]
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, Flex, NdArray, backend_extension};
+use burn::prelude::*;
+pub use rnnsearch_numeric::adam::Adam;
+use rnnsearch_numeric::adam::sum_of_squares as sum_on_host;
+
+use crate::fused::host::{Host, size};
+use crate::{Kernel, kernel_of};
+
+/// A parameter with the running averages of its gradient and of its square, all `[size]`.
+#[derive(Clone, Debug)]
+pub struct AdamTensors {
+    /// The parameter.
+    pub parameter: Tensor<1>,
+    /// The average gradient.
+    pub first: Tensor<1>,
+    /// The average square of the gradient.
+    pub second: Tensor<1>,
+}
+
+/// One update of Adam; on the CPU in place, where nobody else holds the tensors.
+pub fn adam(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensors {
+    match kernel_of(&gradient.device()) {
+        Kernel::Fused => fused(tensors, gradient, adam),
+        Kernel::Plain => plain(tensors, gradient, adam),
+    }
+}
+
+/// The length of all gradients as one vector.
+pub fn norm(gradients: &[Tensor<1>]) -> f64 {
+    let square = |gradient: &Tensor<1>| match kernel_of(&gradient.device()) {
+        Kernel::Fused => <Dispatch as HostOperations>::squares(gradient.clone().into_dispatch()),
+        Kernel::Plain => gradient.clone().square().sum().into_dispatch(),
+    };
+    let squares: Vec<Tensor<1>> = gradients.iter().map(|gradient| Tensor::from_dispatch(square(gradient))).collect();
+    let squares = Tensor::cat(squares, 0).try_into_vec_as::<f32>().expect("a float tensor can be read");
+    squares.iter().map(|&square| f64::from(square)).sum::<f64>().sqrt()
+}
+
+fn plain(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensors {
+    let AdamTensors { parameter, first, second } = tensors;
+    let gradient = gradient * adam.scale;
+    let first = first * adam.beta1 + gradient.clone() * (1.0 - adam.beta1);
+    let second = second * adam.beta2 + gradient.square() * (1.0 - adam.beta2);
+    let change = first.clone() * adam.rate / (second.clone().sqrt() * adam.correction + adam.epsilon);
+    AdamTensors { parameter: parameter - change, first, second }
+}
+
+fn fused(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensors {
+    let AdamTensors { parameter, first, second } = tensors;
+    let (parameter, first, second) = <Dispatch as HostOperations>::adam(
+        parameter.into_dispatch(),
+        gradient.into_dispatch(),
+        first.into_dispatch(),
+        second.into_dispatch(),
+        adam,
+    );
+    let [parameter, first, second] = [parameter, first, second].map(Tensor::from_dispatch);
+    AdamTensors { parameter, first, second }
+}
+
+#[backend_extension(Flex, NdArray)]
+trait HostOperations: Backend {
+    fn adam(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        adam: Adam,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+macro_rules! on_host {
+    ($($backend:ty),*) => {$(
+        impl HostOperations for $backend {
+            fn adam(
+                parameter: FloatTensor<Self>,
+                gradient: FloatTensor<Self>,
+                first: FloatTensor<Self>,
+                second: FloatTensor<Self>,
+                adam: Adam,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+                let shape = [size(&parameter, 0)];
+                let [mut parameter, mut first, mut second] = [parameter, first, second].map(Self::into_vec);
+                adam.update(&mut parameter, Self::slice(&Self::contiguous(gradient)), &mut first, &mut second);
+                let tensor = |elements| Self::tensor(elements, &shape);
+                (tensor(parameter), tensor(first), tensor(second))
+            }
+
+            fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+                Self::tensor(vec![sum_on_host(Self::slice(&Self::contiguous(gradient))) as f32], &[1])
+            }
+        }
+    )*};
+}
+
+on_host!(Flex, NdArray);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fused_is_plain() {
+        #[allow(deprecated, reason = "ndarray stays selectable")]
+        for device in [Device::flex(), Device::ndarray()] {
+            let tensor = |phase: f32| {
+                let values: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37 + phase).sin()).collect();
+                Tensor::<1>::from_floats(values.as_slice(), &device)
+            };
+            let tensors = || AdamTensors { parameter: tensor(0.0), first: tensor(1.0), second: tensor(2.0).abs() };
+            let adam = Adam { beta1: 0.9, beta2: 0.98, epsilon: 1e-3, scale: 0.7, rate: 0.01, correction: 1.3 };
+            let (fused, plain) = (fused(tensors(), tensor(3.0), adam), plain(tensors(), tensor(3.0), adam));
+            let pairs = [(fused.parameter, plain.parameter), (fused.first, plain.first), (fused.second, plain.second)];
+            for (fused, plain) in pairs {
+                let difference = (fused - plain).abs().max().into_scalar::<f32>();
+                assert!(difference < 1e-6, "{difference}");
+            }
+            let length = norm(&[tensor(0.0), tensor(1.0)]);
+            let expected = (tensor(0.0).square().sum() + tensor(1.0).square().sum()).sqrt().into_scalar::<f32>();
+            assert!((length - f64::from(expected)).abs() < 1e-3);
+        }
+    }
+}

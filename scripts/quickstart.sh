@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Trains a small English-French translator, translates a sentence with it and draws what it looked at.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+sentence="The old woman does not see the white cat."
+rnnsearch() { cargo run --release --quiet --package rnnsearch-cli -- "$@"; }
+
+rnnsearch train configs/quickstart.toml --overwrite
+printf '%s\n' "$sentence" | rnnsearch translate runs/quickstart
+rnnsearch heatmap runs/quickstart --source "$sentence"
+rnnsearch heatmap runs/quickstart --source "$sentence" --output heatmap.svg
+echo "The heatmap is in heatmap.svg." >&2
