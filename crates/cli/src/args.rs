@@ -119,9 +119,9 @@ pub struct Translate {
     pub json: bool,
     /// Which source words each target word looked at
     ///
-    /// pharaoh: hard links between blank-separated words, such as `0-0 1-2`, after a tab (after ` ||| ` with --n-best; in
-    /// place of the matrix with --json). soft: the matrix of weights, rows are target tokens; only with --json, where it is
-    /// the default.
+    /// pharaoh: hard links between blank-separated words, source first, such as `0-0 1-2`. They follow a tab; with --n-best
+    /// they are a fourth field, with --json they stand in place of the matrix. soft: the matrix of weights, a row for each
+    /// target token; only with --json, where it is the default.
     #[arg(long, value_name = "FORM")]
     pub alignments: Option<AlignmentForm>,
     /// Tokens are those of the model, not words
@@ -152,7 +152,7 @@ pub enum AlignmentForm {
 Examples:
   rnnsearch heatmap runs/quickstart --source 'I do not see her.'
   rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.svg
-  rnnsearch heatmap runs/quickstart --source 'a red car' --target 'une voiture rouge' --output heatmap.png")]
+  rnnsearch heatmap runs/quickstart --source 'a red car' --target 'une voiture rouge' --output a.png")]
 pub struct Heatmap {
     /// Model file or run folder
     #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
@@ -236,7 +236,8 @@ pub enum ColorChoice {
 #[command(after_help = "\
 Examples:
   rnnsearch evaluate runs/quickstart --source test.en --reference test.fr
-  rnnsearch evaluate runs/quickstart --source test.en --reference test.fr --by-length --svg figure2.svg
+  rnnsearch evaluate runs/quickstart --source test.en --reference test.fr --by-length
+  rnnsearch evaluate runs/quickstart --source test.en --reference test.fr --svg figure2.svg
   rnnsearch evaluate runs/quickstart --source test.en --reference test.fr --json | jq .bleu")]
 pub struct Evaluate {
     /// Model file or run folder
@@ -325,8 +326,9 @@ pub struct Export {
     /// Replace the file if it exists
     #[arg(long)]
     pub overwrite: bool,
-    #[command(flatten)]
-    pub messages: Messages,
+    /// Do not tell what was written
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// Tell what a model is: languages, sizes, vocabulary, settings
@@ -403,7 +405,7 @@ pub struct Search {
     /// Rank by log-probability / length^F; 0 for the log-probability alone [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = length_penalty)]
     pub length_penalty: Option<f64>,
-    /// Target tokens for each source token, at most [default: the model's setting]
+    /// Translations have at most F x source tokens + translation.max_extra tokens [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = max_ratio)]
     pub max_ratio: Option<f64>,
     /// Keep <unk> instead of copying the source word it looked at most
@@ -416,6 +418,10 @@ pub struct Search {
 #[command(next_help_heading = "Computing")]
 pub struct Compute {
     /// auto, cpu, flex, ndarray, wgpu[:N] or cuda[:N]
+    ///
+    /// cpu is the faster of the two CPU backends, flex and ndarray. wgpu is a GPU through Vulkan, Metal or DirectX, wgpu:N the
+    /// discrete one number N; cuda:N is NVIDIA card number N, in programs built with it. auto takes the first that there is
+    /// of cuda, wgpu:0 and cpu.
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
     /// Threads on the CPU [default: one a core]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use rnnsearch_alignment::{Alignment, AlignmentError, END, LinkFormat, Links, Segmentation, Sentence};
-use rnnsearch_corpus::{Side, Vocabularies};
+use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_inference::{Candidate, Translation};
 use serde::Serialize;
 
@@ -95,11 +95,8 @@ impl<'a> Form<'a> {
     fn tokens(&self, source: &str, candidate: &Candidate) -> Result<(Vec<String>, Vec<String>, Aligned)> {
         if self.alignments == AlignmentForm::Pharaoh {
             let links = self.links(candidate.alignment.as_ref())?;
-            let words = |text: &str, side| match self.subwords {
-                true => self.unaligned(text, side),
-                false => text.split_whitespace().map(str::to_owned).collect(),
-            };
-            return Ok((words(source, Side::Source), words(&candidate.text, Side::Target), Aligned::Links(links)));
+            let (source, target) = self.linked(source, &candidate.text);
+            return Ok((source, target, Aligned::Links(links)));
         }
         let in_units = |alignment: &Alignment| match self.subwords {
             true => Ok(Some(alignment.clone())),
@@ -111,19 +108,32 @@ impl<'a> Form<'a> {
             }
             None if source.trim().is_empty() => Ok((Vec::new(), Vec::new(), Aligned::Matrix(Some(Vec::new())))),
             None => {
-                let tokens = |text, side| self.unaligned(text, side).into_iter().chain([END.to_owned()]).collect();
-                Ok((tokens(source, Side::Source), tokens(&candidate.text, Side::Target), Aligned::Matrix(None)))
+                let (source, target) = self.unaligned(source, &candidate.text);
+                let ended = |tokens: Vec<String>| tokens.into_iter().chain([END.to_owned()]).collect();
+                Ok((ended(source), ended(target), Aligned::Matrix(None)))
             }
         }
     }
 
-    /// The tokens of a text that comes without an alignment.
-    fn unaligned(&self, text: &str, side: Side) -> Vec<String> {
+    /// The tokens that links number.
+    fn linked(&self, source: &str, target: &str) -> (Vec<String>, Vec<String>) {
         if self.subwords {
-            return self.vocabularies.of(side).encode(text).tokens;
+            return self.unaligned(source, target);
         }
-        let words = Sentence::from_words([text]).words(Segmentation::Words);
-        words.into_iter().map(|word| text[word].to_owned()).collect()
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        (words(source), words(target))
+    }
+
+    /// The tokens of texts that come without an alignment.
+    fn unaligned(&self, source: &str, target: &str) -> (Vec<String>, Vec<String>) {
+        let tokens = |text: &str, tokenizer: &Tokenizer| match self.subwords {
+            true => tokenizer.encode(text).tokens,
+            false => {
+                let words = Sentence::from_words([text]).words(Segmentation::Words);
+                words.into_iter().map(|word| text[word].to_owned()).collect()
+            }
+        };
+        (tokens(source, &self.vocabularies.source), tokens(target, &self.vocabularies.target))
     }
 }
 

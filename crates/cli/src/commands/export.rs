@@ -7,6 +7,7 @@ use rnnsearch_kernels::device::DeviceName;
 
 use crate::args::Export;
 use crate::failure::Misuse;
+use crate::messages::Messages;
 use crate::output::OutputFile;
 
 /// Writes a model as one file.
@@ -20,6 +21,7 @@ pub fn run(args: &Export) -> Result<()> {
     let mut file = OutputFile::create(&args.file, &[&args.run])?;
     file.write(&bytes)?;
     file.finish()?;
-    args.messages.note(format_args!("wrote `{shown}`, {}", HumanBytes(bytes.len() as u64)));
+    let messages = Messages { quiet: args.quiet, verbose: false };
+    messages.note(format_args!("wrote `{shown}`, {}", HumanBytes(bytes.len() as u64)));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `rnnsearch heatmap`
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rnnsearch_alignment::heatmap::{self, Palette, Style, TerminalOptions, Theme};
@@ -86,6 +86,7 @@ impl Kind {
 
 /// A picture to be drawn, whose file and fonts are known to be good.
 struct Picture {
+    path: PathBuf,
     kind: Kind,
     file: OutputFile,
     fonts: Fonts,
@@ -97,9 +98,9 @@ impl Picture {
         if kind == Kind::Svg && args.scale.is_some() {
             return Err(Misuse("--scale is for PNG: an SVG has no pixels".into()).into());
         }
-        let load = |fonts: Fonts, path: &std::path::PathBuf| fonts.with_file(path);
+        let load = |fonts: Fonts, path: &PathBuf| fonts.with_file(path);
         let fonts = args.fonts.iter().try_fold(Fonts::shipped().with_system(), load)?;
-        Ok(Self { kind, file: OutputFile::create(path, &[&args.model])?, fonts })
+        Ok(Self { path: path.to_owned(), kind, file: OutputFile::create(path, &[&args.model])?, fonts })
     }
 
     fn draw(mut self, alignment: &Alignment, args: &Heatmap) -> Result<()> {
@@ -114,7 +115,9 @@ impl Picture {
             }
         };
         self.file.write(&bytes)?;
-        self.file.finish()
+        self.file.finish()?;
+        args.messages.note(format_args!("wrote `{}`", self.path.display()));
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `rnnsearch score`
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::Score;
 use crate::output::Output;
+use crate::progress::Counter;
 
 /// A pair with its probability: a line of `score --json`.
 #[derive(Serialize)]
@@ -34,6 +36,7 @@ pub fn run(args: &Score) -> Result<()> {
     let inputs: [&Path; 3] = [&args.source, &args.target, &args.model];
     let mut output = Output::open(args.output.as_deref(), &inputs)?;
     let translator = args.compute.load(&args.model, args.messages)?;
+    let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     loop {
         // Enough pairs to sort into batches of like length.
         let window: Vec<Pair> = pairs.by_ref().take(8 * args.batch.get()).collect::<Result<_, _>>()?;
@@ -45,6 +48,7 @@ pub fn run(args: &Score) -> Result<()> {
             output.write(&line(args, &translator, pair, &forced)?)?;
         }
         output.flush()?;
+        counter.add(window.len());
     }
 }
 

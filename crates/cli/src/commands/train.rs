@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use rnnsearch_config::Config;
 use rnnsearch_corpus::{CorpusError, Pairs};
 use rnnsearch_kernels::kernel_of;
-use rnnsearch_training::{Ending, Outcome, RunFolder, Start, train};
+use rnnsearch_training::{Ending, Outcome, RunFolder, Start, TrainingError, train};
 
 use crate::args::Train;
 use crate::failure::INTERRUPTED;
@@ -31,15 +31,13 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     }
 
     let stop = stop_on_interrupt(args.messages)?;
-    let clean_up = CleanUp::of(&folder);
-    let run = RunFolder::open(&folder, start(args), &config)?;
+    let traces = Traces::of(&folder);
+    let run = RunFolder::open(&folder, start(args), &config).inspect_err(|error| traces.remove_if_unused(error))?;
     let mut progress = TrainingProgress::new(args.messages);
     let outcome = train(&config, &run, &device, &mut progress, &stop);
     progress.finish();
     if outcome.is_err() && !progress.has_begun() {
-        drop(run);
-        clean_up.remove();
-        return outcome.map(|_| ExitCode::SUCCESS).map_err(Into::into);
+        traces.remove();
     }
     let outcome = outcome?;
     tell(args, &run, &outcome);
@@ -94,28 +92,37 @@ fn stop_on_interrupt(messages: Messages) -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Takes back what a training that could not begin has written.
-struct CleanUp {
+/// What a training that could not begin has written, to be taken back.
+///
+/// Errors in doing so are left alone: the one that is told is that of the training.
+struct Traces {
     run: PathBuf,
-    /// The outermost folder that was not there before.
-    made: Option<PathBuf>,
+    /// Folders that were not there before, the run folder first.
+    made: Vec<PathBuf>,
     /// There was a training already.
     held_run: bool,
 }
 
-impl CleanUp {
+impl Traces {
     fn of(run: &Path) -> Self {
         let missing = run.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        let made = missing.last().map(Path::to_owned);
+        let made = missing.map(Path::to_owned).collect();
         Self { run: run.to_owned(), made, held_run: run.join("config.toml").is_file() }
     }
 
-    /// Errors are left alone: the one that is told is that of the training.
-    fn remove(self) {
-        if let Some(made) = self.made {
-            let _ = fs::remove_dir_all(made);
+    /// For a run folder that could not be opened: removes folders that hold nothing but a lock.
+    fn remove_if_unused(&self, error: &TrainingError) {
+        if matches!(error, TrainingError::File { .. }) && !self.made.is_empty() {
+            let _ = fs::remove_file(self.run.join("lock"));
+            let _ = self.made.iter().try_for_each(fs::remove_dir);
+        }
+    }
+
+    /// For a run folder that was opened, and so is ours and was empty, unless it held a training.
+    fn remove(&self) {
+        if let Some(outermost) = self.made.last() {
+            let _ = fs::remove_dir_all(outermost);
         } else if !self.held_run {
-            // It was empty, or no run folder could have been opened there.
             let _ = fs::remove_dir_all(&self.run).and_then(|()| fs::create_dir(&self.run));
         }
     }
@@ -162,15 +169,33 @@ mod tests {
     fn only_folders_that_were_made_are_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("runs/a");
-        let of_nothing = CleanUp::of(&run);
+        let of_nothing = Traces::of(&run);
         fs::create_dir_all(&run).unwrap();
-        let of_empty = CleanUp::of(&run);
+        let of_empty = Traces::of(&run);
         fs::write(run.join("config.toml"), "").unwrap();
-        CleanUp::of(&run).remove();
+        Traces::of(&run).remove();
         assert!(run.join("config.toml").exists());
         of_empty.remove();
         assert_eq!(fs::read_dir(&run).unwrap().count(), 0);
         of_nothing.remove();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_could_not_be_opened_goes_only_if_it_is_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("runs/a");
+        let traces = Traces::of(&run);
+        fs::create_dir_all(&run).unwrap();
+        fs::write(run.join("lock"), "").unwrap();
+        traces.remove_if_unused(&TrainingError::Locked(run.clone()));
+        assert!(run.join("lock").exists());
+        let failed = TrainingError::File { action: "write", path: run.clone(), error: std::io::Error::other("full") };
+        fs::write(run.join("other"), "").unwrap();
+        traces.remove_if_unused(&failed);
+        assert!(run.join("other").exists());
+        fs::remove_file(run.join("other")).unwrap();
+        traces.remove_if_unused(&failed);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

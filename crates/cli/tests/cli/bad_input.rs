@@ -77,7 +77,7 @@ fn blank_corpora() {
 fn settings_that_do_not_fit_the_text() {
     let says = ["tokenizer.vocabulary = 20000", "the training text fills no more than", "or lower"];
     refused(2, &says, &["tokenizer.vocabulary=20000"], |_| {});
-    refused(2, &["tokenizer.vocabulary = 100", "well above"], &["tokenizer.vocabulary=100"], |_| {});
+    refused(2, &["tokenizer.vocabulary = 100", "take more than 260"], &["tokenizer.vocabulary=100"], |_| {});
     refused(1, &["no sentence pair is left", "over 2 tokens"], &["data.max_length=2"], |_| {});
 }
 

@@ -14,7 +14,14 @@ fn pictures_are_written() {
     let draw = |name: &str, args: &[&str]| {
         let file = folder.path().join(name);
         let mut command = with_model("heatmap", SOURCE);
-        command.arg("--output").arg(&file).args(args).assert().success().stdout("").stderr("");
+        command
+            .arg("--output")
+            .arg(&file)
+            .args(args)
+            .assert()
+            .success()
+            .stdout("")
+            .stderr(format!("wrote `{}`\n", file.display()));
         fs::read(file).unwrap()
     };
     let svg = String::from_utf8(draw("a.svg", &["--title", "Figure <3>"])).unwrap();
@@ -93,6 +100,8 @@ fn what_cannot_be_drawn_is_refused() {
 fn a_model_without_attention_has_no_heatmap() {
     let (folder, config) = corpus();
     let run = folder.path().join("encdec");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("attention_hidden = 16\n", "")).unwrap();
     let settings = ["model.attention=none", "translation.replace_unknown=false", "training.max_epochs=1"];
     let mut train = rnnsearch(["train", "-q", "--run"]);
     train.arg(&run).arg(&config).args(settings.iter().flat_map(|setting| ["--set", setting]));

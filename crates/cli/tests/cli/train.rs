@@ -172,7 +172,9 @@ fn a_missing_graphics_adapter_is_explained() {
     let (folder, config) = corpus();
     let before = contents(folder.path());
     let mut train = rnnsearch(["train", "--device", "wgpu"]);
-    train.arg(&config).current_dir(folder.path()).env("VK_ICD_FILENAMES", "/nonexistent").env_remove("DISPLAY");
+    train.arg(&config).current_dir(folder.path()).env("VK_ICD_FILENAMES", "/nonexistent");
+    // Nor is there one through OpenGL.
+    train.env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent").env_remove("DISPLAY");
     assert_fails(&mut train, 1, &["no usable graphics adapter", "mesa-vulkan-drivers", "--device cpu"]);
     #[cfg(not(feature = "cuda"))]
     {
