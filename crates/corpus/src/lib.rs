@@ -15,7 +15,7 @@
 mod batch;
 mod dataset;
 mod error;
-mod files;
+pub mod files;
 mod filter;
 mod lines;
 mod pairs;

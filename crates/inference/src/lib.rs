@@ -4,7 +4,6 @@
 //! translations with it, by [`search`], and says how it sees given translations, by forced decoding.
 
 mod error;
-pub mod files;
 mod forced;
 mod join;
 mod model_file;
@@ -15,5 +14,6 @@ mod translator;
 pub use error::InferenceError;
 pub use forced::Forced;
 pub use model_file::{FORMAT, Model};
+pub use rnnsearch_corpus::files;
 pub use search::{Hypothesis, SearchOptions, search};
 pub use translator::{Candidate, TranslateOptions, Translation, Translator};

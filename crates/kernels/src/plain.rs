@@ -67,7 +67,7 @@ pub fn gru_sequence(
         let next = gru_step(at(&projected, position), state.clone(), recurrent, mask_at(dropout.as_ref(), step));
         state = match &real {
             Some(real) => {
-                let real = real.clone().slice([position..position + 1]).swap_dims(0, 1);
+                let real = real.clone().narrow(0, position, 1).swap_dims(0, 1);
                 state.clone() + real * (next - state)
             }
             None => next,
@@ -135,7 +135,7 @@ pub fn output_loss(
 /// Position `i` of a sequence, `[batch, features]`.
 fn at(sequence: &Tensor<3>, i: usize) -> Tensor<2> {
     let [_, batch, features] = sequence.dims();
-    sequence.clone().slice([i..i + 1]).reshape([batch, features])
+    sequence.clone().narrow(0, i, 1).reshape([batch, features])
 }
 
 /// The dropout mask of a step: one for all steps, or one each.

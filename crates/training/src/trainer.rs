@@ -9,7 +9,7 @@ use rnnsearch_config::Config;
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::Model;
-use rnnsearch_kernels::Dropout;
+use rnnsearch_kernels::{Dropout, keep_freed_buffers};
 use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, Position};
@@ -57,6 +57,7 @@ pub fn train(
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainingError> {
+    keep_freed_buffers();
     let mut trainer = Trainer::prepare(config, run, device, observer)?;
     let ending = trainer.run(stop)?;
     Ok(Outcome { ending, update: trainer.position.update, best: trainer.best })

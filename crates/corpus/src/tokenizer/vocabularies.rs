@@ -8,7 +8,7 @@ use rnnsearch_config::TokenizerConfig;
 use super::Tokenizer;
 use super::train::{Size, WordCounts};
 use crate::error::CorpusError;
-use crate::files::{remove, write_atomically};
+use crate::files::write_atomic;
 use crate::pairs::Pair;
 
 /// The tokenizer of each side; with a joint vocabulary both are the same one.
@@ -82,7 +82,7 @@ impl Vocabularies {
             (vec![(SOURCE, &self.source), (TARGET, &self.target)], vec![JOINT])
         };
         for (name, tokenizer) in files {
-            write_atomically(&folder.join(name), tokenizer.to_json().as_bytes())?;
+            write(&folder.join(name), &tokenizer.to_json())?;
         }
         stale.into_iter().try_for_each(|name| remove(&folder.join(name)))
     }
@@ -98,6 +98,20 @@ impl Vocabularies {
             return load(&joint).map(Self::joint);
         }
         Ok(Self::separate(load(&folder.join(SOURCE))?, load(&folder.join(TARGET))?))
+    }
+}
+
+fn write(path: &Path, json: &str) -> Result<(), CorpusError> {
+    write_atomic(path, json.as_bytes()).map_err(|reason| CorpusError::Write { file: path.to_owned(), reason })
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), CorpusError> {
+    match std::fs::remove_file(path) {
+        Err(reason) if reason.kind() != std::io::ErrorKind::NotFound => {
+            Err(CorpusError::Write { file: path.to_owned(), reason })
+        }
+        _ => Ok(()),
     }
 }
 
