@@ -22,7 +22,7 @@ impl Compute {
 
     /// What is computed with, in words.
     pub fn describe(&self, kernel: Kernel) -> String {
-        format!("device {}, {kernel}, {} threads", self.device, rayon::current_num_threads())
+        format!("device {}, {kernel}, threads: {}", self.device, rayon::current_num_threads())
     }
 
     /// Reads a model and puts it to work.

@@ -101,11 +101,17 @@ impl Observer for TrainingProgress {
     }
 
     fn validated(&mut self, report: &ValidationReport) {
-        self.note(report);
-        for Sample { source, reference, translation } in &report.samples {
-            let [source, reference, translation] = [source, reference, translation].map(|text| harmless(text));
-            self.note(Sample { source, reference, translation });
-        }
+        let samples = report.samples.iter().map(|sample| format!("\n{}", shown(sample)));
+        self.note(format_args!("{report}{}", samples.collect::<String>()));
+    }
+}
+
+/// A sample that cannot steer the terminal.
+fn shown(sample: &Sample) -> Sample {
+    Sample {
+        source: harmless(&sample.source),
+        reference: harmless(&sample.reference),
+        translation: harmless(&sample.translation),
     }
 }
 

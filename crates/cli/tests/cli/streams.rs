@@ -127,10 +127,10 @@ fn quiet_and_verbose() {
     };
     assert_eq!(run("--quiet"), "");
     let told = run("-v");
-    assert!(told.contains("device cpu") && told.contains("threads") && told.contains("1 lines in"), "{told}");
+    assert!(told.contains("device cpu") && told.contains("threads: ") && told.contains("1 lines in"), "{told}");
     let mut command = with_model("translate", ["-v", "--threads", "1", "--device", "ndarray"]);
     let output = command.write_stdin("the dog\n").output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("device ndarray") && told.contains("1 threads"), "{told}");
+    assert!(told.contains("device ndarray") && told.contains("threads: 1\n"), "{told}");
     rnnsearch(["translate"]).arg("none").write_stdin("").assert().code(1);
 }
