@@ -2,6 +2,12 @@
 //!
 //! Help, shell completions and manual pages are all made from these definitions.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "these comments are help texts for a terminal"
+)]
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

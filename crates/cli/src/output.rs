@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
 use anyhow::{Context, Result};
-use rnnsearch_inference::files::{folder_of, sync_folder};
+use rnnsearch_corpus::files::{folder_of, sync_folder};
 use tempfile::NamedTempFile;
 
 use crate::failure::{INTERRUPTED, Misuse};
