@@ -1,7 +1,7 @@
 //! The decoder, and with it the whole model.
 //!
 //! Bahdanau et al. (2015), sections 3.1 and A.2.2. At every step the decoder looks at the annotations with its previous
-//! state ([`attention`]), takes in the last word and what it saw, and says what the next word may be ([`readout`]):
+//! state (`attention`), takes in the last word and what it saw, and says what the next word may be (`readout`):
 //!
 //! ```text
 //! s_0 = tanh(W_s h←_1 + b_s)

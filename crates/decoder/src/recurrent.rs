@@ -22,6 +22,7 @@ pub struct AttendingLayer {
 
 /// What the decoder sees of a batch of sources.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a batch")]
 pub enum Seen {
     /// RNNsearch: annotations to attend to.
     Memory(Memory),

@@ -1,7 +1,7 @@
 //! Translating with a trained model: model files, search, forced decoding, text in and translations out.
 //!
 //! [`Model`] is a network with its configuration and tokenizers, in one file. [`Translator`] turns text into
-//! translations with it, by [`search`], and says how it sees given translations, by forced decoding.
+//! translations with it, by [`search()`], and says how it sees given translations, by forced decoding.
 
 mod error;
 mod forced;

@@ -27,12 +27,11 @@ pub(crate) fn split(text: &str, encoded: &Encoded, max_tokens: usize) -> Vec<Ran
 /// Where a text that must be cut is cut best, in bytes from its start.
 fn cut(text: &str) -> Option<usize> {
     let after = |marks: &[char]| {
-        let ends = text.match_indices(marks).map(|(at, mark)| at + mark.len());
+        let mut ends = text.match_indices(marks).map(|(at, mark)| at + mark.len());
         // A mark inside a number or an abbreviation has no blank behind it; East Asian marks need none.
-        ends.filter(|&end| {
+        ends.rfind(|&end| {
             text[end..].starts_with(char::is_whitespace) || !text[..end].ends_with(|c: char| c.is_ascii())
         })
-        .last()
     };
     after(&['.', '!', '?', '…', '。', '！', '？', '।', '؟'])
         .or_else(|| after(&[',', ';', ':', '，', '、', '；', '：', '،', '؛']))

@@ -123,7 +123,7 @@ impl Optimizer {
     }
 }
 
-/// Zeiler 2012: √(E[Δ²] + ε) / √(E[g²] + ε) g.
+/// Zeiler 2012: `√(E[Δ²] + ε) / √(E[g²] + ε) g`.
 fn adadelta(
     config: &OptimizerConfig,
     gradient: Tensor<1>,
