@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use rnnsearch_config::Config;
-use rnnsearch_corpus::{CorpusError, Pairs};
+use rnnsearch_corpus::{CorpusError, Dataset, Pairs, Vocabularies};
 use rnnsearch_kernels::kernel_of;
 use rnnsearch_training::{Ending, Outcome, RunFolder, Start, TrainingError, train};
 
@@ -28,6 +28,9 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     args.messages.detail(format_args!("run folder {}", folder.display()));
     if !args.resume {
         check_text(&config)?;
+    }
+    if args.overwrite && folder.exists() {
+        check_settings(&config)?;
     }
 
     let stop = stop_on_interrupt(args.messages)?;
@@ -75,6 +78,14 @@ fn check_text(config: &Config) -> Result<()> {
     for pair in Pairs::open(config.data.validation.as_slice())? {
         pair?;
     }
+    Ok(())
+}
+
+/// Learns vocabularies and filters pairs once more than need be, so that settings which the text cannot meet do not cost the
+/// training that is overwritten.
+fn check_settings(config: &Config) -> Result<()> {
+    let vocabularies = Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?;
+    Dataset::for_training(Pairs::open(&config.data.train)?, &vocabularies, &config.data)?;
     Ok(())
 }
 

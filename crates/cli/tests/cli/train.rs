@@ -67,6 +67,10 @@ fn a_training_is_not_overwritten_by_accident() {
     fs::write(&config, text.replace("train.fr", "valid.fr")).unwrap();
     assert_fails(&mut train(&["--overwrite"]), 1, &["train.en has 300 lines"]);
     fs::write(&config, text).unwrap();
+    let too_large = ["--overwrite", "--set", "tokenizer.vocabulary=20000"];
+    assert_fails(&mut train(&too_large), 2, &["tokenizer.vocabulary = 20000"]);
+    let too_strict = ["--overwrite", "--set", "data.max_length=2"];
+    assert_fails(&mut train(&too_strict), 1, &["no sentence pair is left"]);
     assert_eq!(contents(&run), before);
     train(&["--overwrite", "--seed", "5"]).assert().success();
     assert_ne!(contents(&run), before);
