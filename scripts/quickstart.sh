@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-sentence="The old woman does not see the white cat."
+sentence="The young woman doesn't like the black dog."
 rnnsearch() { cargo run --release --quiet --package rnnsearch-cli -- "$@"; }
 
 rnnsearch train configs/quickstart.toml --overwrite
