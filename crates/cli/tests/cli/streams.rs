@@ -113,7 +113,8 @@ fn an_interrupted_stream_leaves_no_file() {
         assert!(waiting.elapsed() < Duration::from_secs(60), "no temporary file appears");
         std::thread::sleep(Duration::from_millis(10));
     }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // As Ctrl-C does; but SIGINT may be ignored, if the tests were started in the background.
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -99,7 +99,8 @@ fn begin(config: &Path, run: &Path, settings: &[&str]) -> (Child, BufReader<std:
 }
 
 fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // As Ctrl-C does; but SIGINT may be ignored, if the tests were started in the background.
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
 }
 
 #[cfg(unix)]
