@@ -36,7 +36,11 @@ fn model(config: &Config, seed: u64) -> Model {
 
 /// Weights so large that the model has opinions, however wrong.
 fn opinionated(config: &Config) -> Translator {
-    let model = model(config, 3);
+    opinionated_from(config, 3)
+}
+
+fn opinionated_from(config: &Config, seed: u64) -> Translator {
+    let model = model(config, seed);
     let parameters = rnnsearch_decoder::parameters(&model.network);
     let louder = parameters
         .into_iter()
@@ -211,4 +215,29 @@ fn long_text_is_translated_in_pieces_and_nothing_is_lost() {
         alignment.source().tokens().iter().filter_map(|token| token.span()).map(|span| span.len()).sum();
     let blanks_between_pieces = long.len() - covered;
     assert!(blanks_between_pieces <= 5, "{blanks_between_pieces} bytes are in no token");
+}
+
+/// A vocabulary of words alone cannot say everything; where the model says UNK, a word of the source stands in.
+#[test]
+fn unknown_words_are_replaced_by_what_they_looked_at() {
+    let mut config = config();
+    (config.tokenizer.kind, config.tokenizer.vocabulary) = (TokenizerKind::Wordlevel, 10);
+    let source = "the zebra sleeps";
+    let mut options = options(1);
+    let mut replaced = 0;
+    for seed in 0..20 {
+        let translator = opinionated_from(&config, seed);
+        options.replace_unknown = false;
+        let plain = texts(&translator.translate(&[source], &options)).concat().concat();
+        options.replace_unknown = true;
+        let helped = texts(&translator.translate(&[source], &options)).concat().concat();
+        assert!(!helped.contains("<unk>"), "{helped}");
+        if plain.contains("<unk>") {
+            replaced += 1;
+            assert!(source.split(' ').any(|word| helped.contains(word)), "{helped}");
+        } else {
+            assert_eq!(plain, helped);
+        }
+    }
+    assert!(replaced > 0, "no model said UNK");
 }
