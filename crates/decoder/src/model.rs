@@ -97,11 +97,6 @@ impl Source {
         let src_len = ids.len() / lengths.len();
         Self { ids: integers(ids, [src_len, lengths.len()], device), padding: Padding::new(lengths, src_len, device) }
     }
-
-    /// The number of sentences.
-    pub fn batch(&self) -> usize {
-        self.padding.lengths().len()
-    }
 }
 
 impl Batch {
@@ -124,11 +119,6 @@ impl Batch {
 }
 
 impl DecoderState {
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.layers[0].dims()[0]
-    }
-
     /// Row `rows[i]` of this state becomes row `i`: reorders, repeats and drops hypotheses together with their sources.
     pub fn select(&self, rows: &[usize]) -> Self {
         let index = self.index(rows);

@@ -39,11 +39,6 @@ impl Padding {
         &self.lengths
     }
 
-    /// The number of positions, padding included.
-    pub fn padded_len(&self) -> usize {
-        self.len
-    }
-
     /// Whether no position is padding.
     pub fn is_full(&self) -> bool {
         self.lengths.iter().all(|&l| l == self.len)
