@@ -1,7 +1,6 @@
 //! Adam in one pass over memory, in place.
 //!
-//! Written in tensor operations, Adam reads and writes every parameter a dozen times, which for a model of some millions of
-//! parameters takes as long as the products of an update.
+//! Written in tensor operations, Adam reads and writes every parameter a dozen times.
 
 use rayon::prelude::*;
 
