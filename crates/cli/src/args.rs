@@ -55,6 +55,7 @@ pub enum Command {
     Export(Export),
     Info(Info),
     Config(ConfigCommand),
+    Bench(Bench),
     Completions(Completions),
     Man(Man),
 }
@@ -417,6 +418,97 @@ pub struct Search {
     /// Keep <unk> instead of copying the source word it looked at most
     #[arg(long)]
     pub no_replace_unknown: bool,
+}
+
+/// Measure the speed of this computer at training and translating
+///
+/// Times are the median of several. CPU seconds are those of all threads together. The floor of an update is the time that its
+/// matrix products alone would take at the highest rate of products measured in the same run.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch bench train
+  rnnsearch bench train configs/multi30k-de-en.toml --vocabulary 8000 --set model.embedding=512
+  rnnsearch bench translate runs/quickstart data/quickstart/test.en --beam 5
+  rnnsearch bench products --json")]
+pub struct Bench {
+    #[command(subcommand)]
+    pub what: BenchCommand,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    Train(BenchTrain),
+    Translate(BenchTranslate),
+    Products(BenchProducts),
+}
+
+/// Time updates of a model on made-up sentences
+#[derive(Args, Debug)]
+pub struct BenchTrain {
+    /// Configuration file; without one, the default settings
+    #[arg(value_name = "CONFIG", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Change a setting of the configuration; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Words of each vocabulary
+    #[arg(long, value_name = "N", default_value = "8000")]
+    pub vocabulary: NonZeroUsize,
+    /// Sentences of the batch
+    #[arg(long, value_name = "N", default_value = "80")]
+    pub sentences: NonZeroUsize,
+    /// Tokens of each source sentence
+    #[arg(long, value_name = "N", default_value = "15")]
+    pub source_length: NonZeroUsize,
+    /// Tokens of each target sentence
+    #[arg(long, value_name = "N", default_value = "15")]
+    pub target_length: NonZeroUsize,
+    /// Updates to time, after two that are not
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub updates: NonZeroUsize,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Time the translation of a file
+#[derive(Args, Debug)]
+pub struct BenchTranslate {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// File with one sentence a line
+    #[arg(value_name = "INPUT", value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// How often the file is translated, after once that is not timed
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub rounds: NonZeroUsize,
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub search: Search,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Time matrix products on the CPU
+#[derive(Args, Debug)]
+pub struct BenchProducts {
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// What to compute with.

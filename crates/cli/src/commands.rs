@@ -1,5 +1,6 @@
 //! The commands, one a module.
 
+mod bench;
 mod completions;
 mod config;
 mod evaluate;
@@ -27,6 +28,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Score(args) => score::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Bench(args) => bench::run(&args.what),
         Command::Config(args) => config::run(&args.action),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,5 +1,6 @@
 //! Threads, devices and models, from the options that name them.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,13 +12,9 @@ use crate::args::{Compute, Search};
 use crate::messages::Messages;
 
 impl Compute {
-    /// Limits the threads. Comes before anything is computed: the pool is made once.
+    /// Limits the threads to those that were asked for. Comes before anything is computed.
     pub fn limit_threads(&self) -> Result<()> {
-        let Some(threads) = self.threads else { return Ok(()) };
-        // SAFETY: no other thread runs yet that could read the environment.
-        unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
-        pool.with_context(|| format!("cannot start {threads} threads; use a smaller number with --threads"))
+        limit_threads(self.threads)
     }
 
     /// What is computed with, in words.
@@ -40,6 +37,15 @@ impl Compute {
         ));
         Ok(translator)
     }
+}
+
+/// Limits the threads, where there is a limit. Comes before anything is computed: the pool is made once.
+pub fn limit_threads(threads: Option<NonZeroUsize>) -> Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    // SAFETY: no other thread runs yet that could read the environment.
+    unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+    pool.with_context(|| format!("cannot start {threads} threads; use a smaller number with --threads"))
 }
 
 impl Search {

@@ -20,19 +20,12 @@ pub struct TrainingProgress {
     bar: Option<ProgressBar>,
     /// The width that the bar was made for.
     width: usize,
-    /// Whether updates have begun.
-    begun: bool,
 }
 
 impl TrainingProgress {
     /// Shows nothing yet.
     pub fn new(messages: Messages) -> Self {
-        Self { messages, bar: None, width: 0, begun: false }
-    }
-
-    /// Whether the data was read and updates have begun.
-    pub fn has_begun(&self) -> bool {
-        self.begun
+        Self { messages, bar: None, width: 0 }
     }
 
     /// Takes the bar away.
@@ -87,7 +80,6 @@ impl Observer for TrainingProgress {
         self.note(format_args!(
             "training on {pairs} pairs, {tokens} target tokens; {parameters} parameters, vocabularies of {source} and {target}"
         ));
-        self.begun = true;
         if io::stderr().is_terminal() && !self.messages.quiet {
             self.bar = Some(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
         }

@@ -136,7 +136,10 @@ impl Prompt<'_> {
     fn translate(&mut self, text: &str) -> String {
         let options = TranslateOptions { n_best: self.options.search.beam_size, ..self.options.clone() };
         let translation = self.translator.translate(&[text], &options).remove(0);
-        let answer = shown(&translation.candidates[0].text) + "\n";
+        let mut answer = shown(&translation.candidates[0].text) + "\n";
+        if translation.pieces > 1 {
+            answer += &format!("(too long for the model at once: translated in {} pieces)\n", translation.pieces);
+        }
         self.last = Some(translation);
         answer
     }

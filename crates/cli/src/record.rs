@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use rnnsearch_alignment::{Alignment, AlignmentError, END, LinkFormat, Links, Segmentation, Sentence};
-use rnnsearch_corpus::{Tokenizer, Vocabularies};
+use rnnsearch_corpus::Tokenizer;
 use rnnsearch_inference::{Candidate, Translation};
 use serde::Serialize;
 
@@ -11,8 +11,8 @@ use crate::args::AlignmentForm;
 /// What the tokens of an alignment are, and how it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Form<'a> {
-    /// The tokenizers, which know the sub-words of texts without an alignment.
-    pub vocabularies: &'a Vocabularies,
+    /// The tokenizer of sources, which knows their sub-words where there is no alignment.
+    pub source: &'a Tokenizer,
     /// Tokens are the model's, not words.
     pub subwords: bool,
     /// Links or weights.
@@ -95,7 +95,7 @@ impl<'a> Form<'a> {
     fn tokens(&self, source: &str, candidate: &Candidate) -> Result<(Vec<String>, Vec<String>, Aligned)> {
         if self.alignments == AlignmentForm::Pharaoh {
             let links = self.links(candidate.alignment.as_ref())?;
-            let (source, target) = self.linked(source, &candidate.text);
+            let (source, target) = self.linked(source, candidate);
             return Ok((source, target, Aligned::Links(links)));
         }
         let in_units = |alignment: &Alignment| match self.subwords {
@@ -108,7 +108,7 @@ impl<'a> Form<'a> {
             }
             None if source.trim().is_empty() => Ok((Vec::new(), Vec::new(), Aligned::Matrix(Some(Vec::new())))),
             None => {
-                let (source, target) = self.unaligned(source, &candidate.text);
+                let (source, target) = self.unaligned(source, candidate);
                 let ended = |tokens: Vec<String>| tokens.into_iter().chain([END.to_owned()]).collect();
                 Ok((ended(source), ended(target), Aligned::Matrix(None)))
             }
@@ -116,24 +116,24 @@ impl<'a> Form<'a> {
     }
 
     /// The tokens that links number.
-    fn linked(&self, source: &str, target: &str) -> (Vec<String>, Vec<String>) {
+    fn linked(&self, source: &str, candidate: &Candidate) -> (Vec<String>, Vec<String>) {
         if self.subwords {
-            return self.unaligned(source, target);
+            return self.unaligned(source, candidate);
         }
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
-        (words(source), words(target))
+        (words(source), words(&candidate.text))
     }
 
-    /// The tokens of texts that come without an alignment.
-    fn unaligned(&self, source: &str, target: &str) -> (Vec<String>, Vec<String>) {
-        let tokens = |text: &str, tokenizer: &Tokenizer| match self.subwords {
-            true => tokenizer.encode(text).tokens,
-            false => {
-                let words = Sentence::from_words([text]).words(Segmentation::Words);
-                words.into_iter().map(|word| text[word].to_owned()).collect()
-            }
+    /// The tokens of a source and its translation without an alignment.
+    fn unaligned(&self, source: &str, candidate: &Candidate) -> (Vec<String>, Vec<String>) {
+        if self.subwords {
+            return (self.source.encode(source).tokens, candidate.tokens.clone());
+        }
+        let words = |text: &str| {
+            let words = Sentence::from_words([text]).words(Segmentation::Words);
+            words.into_iter().map(|word| text[word].to_owned()).collect()
         };
-        (tokens(source, &self.vocabularies.source), tokens(target, &self.vocabularies.target))
+        (words(source), words(&candidate.text))
     }
 }
 
@@ -164,6 +164,7 @@ fn rows(alignment: &Alignment) -> Vec<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use rnnsearch_config::{TokenizerConfig, TokenizerKind};
+    use rnnsearch_corpus::Vocabularies;
 
     use super::*;
 
@@ -179,9 +180,16 @@ mod tests {
             let weights = vec![0.1, 0.9, 0.0, 0.8, 0.1, 0.1, 0.0, 0.0, 1.0];
             Alignment::new(source, target, weights).unwrap()
         });
-        let candidate =
-            Candidate { text: "d a".into(), log_prob: -1.5, score: -0.5, length: 3, finished: true, alignment };
-        Translation { source: "ab, cd".into(), candidates: vec![candidate] }
+        let candidate = Candidate {
+            text: "d a".into(),
+            tokens: ["d", " a"].map(String::from).to_vec(),
+            log_prob: -1.5,
+            score: -0.5,
+            length: 3,
+            finished: true,
+            alignment,
+        };
+        Translation { source: "ab, cd".into(), pieces: 1, candidates: vec![candidate] }
     }
 
     fn json(form: &Form, translation: &Translation, n_best: bool) -> String {
@@ -191,7 +199,7 @@ mod tests {
     #[test]
     fn a_record_has_words_and_weights() {
         let vocabularies = vocabularies();
-        let form = Form { vocabularies: &vocabularies, subwords: false, alignments: AlignmentForm::Soft };
+        let form = Form { source: &vocabularies.source, subwords: false, alignments: AlignmentForm::Soft };
         assert_eq!(
             json(&form, &translation(true), false),
             r#"{"source":"ab, cd","translation":"d a","score":-0.5,"log_prob":-1.5,"source_tokens":["ab",",","cd","</s>"],"#
@@ -207,9 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn subwords_are_those_the_model_wrote() {
+        let vocabularies = vocabularies();
+        let form = Form { source: &vocabularies.source, subwords: true, alignments: AlignmentForm::Soft };
+        let json = json(&form, &translation(false), false);
+        assert!(json.contains(r#""target_tokens":["d"," a","</s>"],"alignment":null"#), "{json}");
+    }
+
+    #[test]
     fn links_number_words_between_blanks() {
         let vocabularies = vocabularies();
-        let form = Form { vocabularies: &vocabularies, subwords: false, alignments: AlignmentForm::Pharaoh };
+        let form = Form { source: &vocabularies.source, subwords: false, alignments: AlignmentForm::Pharaoh };
         let json = json(&form, &translation(true), false);
         assert!(
             json.ends_with(r#""source_tokens":["ab,","cd"],"target_tokens":["d","a"],"links":"0-1 1-0"}"#),
@@ -220,8 +236,8 @@ mod tests {
     #[test]
     fn a_blank_text_has_no_tokens() {
         let vocabularies = vocabularies();
-        let form = Form { vocabularies: &vocabularies, subwords: false, alignments: AlignmentForm::Soft };
-        let blank = Translation { source: " ".into(), candidates: vec![Candidate::default()] };
+        let form = Form { source: &vocabularies.source, subwords: false, alignments: AlignmentForm::Soft };
+        let blank = Translation { source: " ".into(), pieces: 0, candidates: vec![Candidate::default()] };
         let json = json(&form, &blank, false);
         assert!(json.ends_with(r#""source_tokens":[],"target_tokens":[],"alignment":[]}"#), "{json}");
     }

@@ -36,6 +36,7 @@ fn joined(text: &str, parts: &[(usize, &Candidate)], length_penalty: f64) -> Can
         length,
         finished: parts.iter().all(|(_, part)| part.finished),
         alignment: alignment(text, &target, parts, &starts),
+        tokens: parts.iter().flat_map(|(_, part)| part.tokens.iter().cloned()).collect(),
         text: target,
     }
 }

@@ -55,6 +55,8 @@ impl From<&TranslationConfig> for TranslateOptions {
 pub struct Translation {
     /// The source text as it was given.
     pub source: String,
+    /// The number of pieces it was translated in: more than one if it was too long, none if it is blank.
+    pub pieces: usize,
     /// Its translations, best first; at least one.
     pub candidates: Vec<Candidate>,
 }
@@ -64,6 +66,8 @@ pub struct Translation {
 pub struct Candidate {
     /// The text.
     pub text: String,
+    /// What the model wrote: sub-words or words, without `</s>`.
+    pub tokens: Vec<String>,
     /// log p of the text.
     pub log_prob: f64,
     /// log_prob / length^length_penalty, by which candidates are ranked.
@@ -192,6 +196,7 @@ impl Translator {
         let alignment = align(sentence(source, &encoded.tokens, &encoded.spans, true), target, &hypothesis.alignment);
         Candidate {
             text,
+            tokens,
             log_prob: hypothesis.log_prob,
             score: hypothesis.score,
             length: hypothesis.token_log_probs.len(),
@@ -213,12 +218,13 @@ impl Translator {
             of_text[piece.text].push((piece.span.start, candidates));
         }
         let join = |(text, mut parts): (&S, Vec<(usize, Vec<Candidate>)>)| {
-            let candidates = match parts.len() {
+            let pieces = parts.len();
+            let candidates = match pieces {
                 0 => vec![Candidate { finished: true, ..Candidate::default() }],
                 1 => parts.remove(0).1,
                 _ => crate::join::join(text.as_ref(), &parts, options.search.length_penalty),
             };
-            Translation { source: text.as_ref().to_owned(), candidates }
+            Translation { source: text.as_ref().to_owned(), pieces, candidates }
         };
         texts.iter().zip(of_text).map(join).collect()
     }

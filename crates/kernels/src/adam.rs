@@ -11,6 +11,7 @@ pub use rnnsearch_numeric::adam::Adam;
 use rnnsearch_numeric::adam::sum_of_squares as sum_on_host;
 
 use crate::fused::host::{Host, size};
+use crate::profile::{Operation, timed};
 use crate::{Kernel, kernel_of};
 
 /// A parameter with the running averages of its gradient and of its square, all `[size]`.
@@ -90,13 +91,18 @@ macro_rules! on_host {
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
                 let shape = [size(&parameter, 0)];
                 let [mut parameter, mut first, mut second] = [parameter, first, second].map(Self::into_vec);
-                adam.update(&mut parameter, Self::slice(&Self::contiguous(gradient)), &mut first, &mut second);
+                let gradient = Self::contiguous(gradient);
+                timed(Operation::Optimizer, || {
+                    adam.update(&mut parameter, Self::slice(&gradient), &mut first, &mut second);
+                });
                 let tensor = |elements| Self::tensor(elements, &shape);
                 (tensor(parameter), tensor(first), tensor(second))
             }
 
             fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self> {
-                Self::tensor(vec![sum_on_host(Self::slice(&Self::contiguous(gradient))) as f32], &[1])
+                let gradient = Self::contiguous(gradient);
+                let sum = timed(Operation::Optimizer, || sum_on_host(Self::slice(&gradient)));
+                Self::tensor(vec![sum as f32], &[1])
             }
         }
     )*};

@@ -11,6 +11,7 @@ mod dropout;
 mod fused;
 mod padding;
 pub mod plain;
+pub mod profile;
 
 use burn::prelude::*;
 
@@ -18,7 +19,7 @@ pub use dropout::Dropout;
 pub use fused::{Kernel, kernel_of};
 pub use padding::Padding;
 pub use rnnsearch_config::Reset;
-pub use rnnsearch_numeric::keep_freed_buffers;
+pub use rnnsearch_numeric::{Rate, keep_freed_buffers, rates};
 
 /// The recurrent half of a gated recurrent unit.
 #[derive(Clone, Debug)]

@@ -28,10 +28,12 @@ mod instructions;
 mod memory;
 pub mod output;
 pub mod product;
+mod rates;
 mod rows;
 pub mod vector;
 
 pub use attention::Memory;
 pub use instructions::Instructions;
 pub use memory::keep_freed_buffers;
+pub use rates::{Rate, rates};
 pub use rnnsearch_config::Reset;

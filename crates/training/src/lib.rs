@@ -1,14 +1,16 @@
 //! Training: from parallel text to a model file, dependably.
 //!
-//! [`train`] is the loop. Its parts: `optimizer` and `schedule` change weights, `validation` judges them, `checkpoint` keeps
+//! [`train`] is the loop. Its parts: `learner` finds gradients, `optimizer` and `schedule` change weights, `validation` judges them, `checkpoint` keeps
 //! all that a later process needs to go on, and [`RunFolder`] is where everything goes. Nothing is printed: what happens is told to an
 //! [`Observer`].
 
 mod checkpoint;
 mod error;
 mod gradients;
+mod learner;
 mod observer;
 mod optimizer;
+mod rehearsal;
 mod run_folder;
 mod schedule;
 mod trainer;
@@ -16,5 +18,6 @@ mod validation;
 
 pub use error::TrainingError;
 pub use observer::{Observer, Prepared, Progress, Sample, ValidationReport};
+pub use rehearsal::{Rehearsal, Workload};
 pub use run_folder::{RunFolder, Start};
 pub use trainer::{Ending, Outcome, train};

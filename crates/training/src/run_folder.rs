@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rnnsearch_config::Config;
+use rnnsearch_corpus::Vocabularies;
 use rnnsearch_inference::files::write_atomic;
 
 use crate::TrainingError;
@@ -29,50 +30,65 @@ pub enum Start {
 }
 
 /// A run folder, locked for as long as this lives.
+///
+/// Between [`open`](Self::open) and [`begin`](Self::begin) nothing of a training is in it yet, or what was there is still there;
+/// if it never begins, the folder is as it was.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    resumed: bool,
+    start: Start,
+    begun: bool,
+    /// The folders that had to be made, the run folder first.
+    made: Vec<PathBuf>,
+    /// Whether it held a training.
+    held_run: bool,
     /// Released when it is closed, by the system too if the process dies.
     _lock: File,
 }
 
 impl RunFolder {
-    /// Opens and locks a run folder, making it where need be. Nothing is written to a folder that may not be used.
+    /// Opens and locks a run folder, making it where need be.
     ///
     /// # Errors
     ///
     /// If another process trains in it, if it holds a training and `start` is [`Start::New`], if it holds none and `start` is
     /// [`Start::Resume`], if it holds something else, or if the configuration to resume with describes another model.
     pub fn open(path: &Path, start: Start, config: &Config) -> Result<Self, TrainingError> {
-        let holds_run = path.join(CONFIG).is_file();
-        if holds_run {
-            // Before anything is said of what is there: it may be in use.
-            let lock = lock(path)?;
-            match start {
-                Start::New => return Err(TrainingError::RunExists(path.into())),
-                Start::Resume => check_same(path, config)?,
-                Start::Overwrite => clear(path)?,
+        let held_run = path.join(CONFIG).is_file();
+        let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let made: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        if !held_run {
+            if start == Start::Resume {
+                return Err(TrainingError::NothingToResume(path.into()));
             }
-            let run = Self { path: path.into(), resumed: start == Start::Resume, _lock: lock };
-            return run.keep(config);
+            if !is_free(path)? {
+                return Err(TrainingError::NotARun(path.into()));
+            }
+            fs::create_dir_all(path).map_err(TrainingError::file("create", path))?;
         }
-        if start == Start::Resume {
-            return Err(TrainingError::NothingToResume(path.into()));
-        }
-        if !is_free(path)? {
-            return Err(TrainingError::NotARun(path.into()));
-        }
-        fs::create_dir_all(path).map_err(TrainingError::file("create", path))?;
-        let run = Self { path: path.into(), resumed: false, _lock: lock(path)? };
-        run.keep(config)
+        // Before anything is said of what is there: it may be in use.
+        let lock = lock(path).inspect_err(|_| remove_folders(&made))?;
+        match start {
+            Start::New if held_run => Err(TrainingError::RunExists(path.into())),
+            Start::Resume => check_same(path, config),
+            _ => Ok(()),
+        }?;
+        Ok(Self { path: path.into(), start, begun: false, made, held_run, _lock: lock })
     }
 
-    /// Saves the resolved configuration, which makes the folder a run folder.
-    fn keep(self, config: &Config) -> Result<Self, TrainingError> {
+    /// Makes it the folder of this training: deletes one that is overwritten, and saves the resolved configuration and the tokenizers.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be deleted or written.
+    pub(crate) fn begin(&mut self, config: &Config, vocabularies: &Vocabularies) -> Result<(), TrainingError> {
+        if self.start == Start::Overwrite {
+            clear(&self.path)?;
+        }
         let file = self.path.join(CONFIG);
         write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainingError::file("write", file))?;
-        Ok(self)
+        self.begun = true;
+        Ok(vocabularies.save(&self.path)?)
     }
 
     /// The folder.
@@ -91,7 +107,7 @@ impl RunFolder {
 
     /// Whether a training that was there is gone on with.
     pub(crate) fn is_resumed(&self) -> bool {
-        self.resumed
+        self.start == Start::Resume
     }
 
     pub(crate) fn holds_tokenizers(&self) -> bool {
@@ -132,6 +148,22 @@ impl RunFolder {
         };
         write().map_err(TrainingError::file("write to", &path))
     }
+}
+
+impl Drop for RunFolder {
+    /// Takes back what [`open`](RunFolder::open) made, if the training could not begin. Errors in doing so are left alone: the one
+    /// that matters is why it could not.
+    fn drop(&mut self) {
+        if !self.begun && !self.held_run {
+            let _ = fs::remove_file(self.path.join(LOCK));
+            remove_folders(&self.made);
+        }
+    }
+}
+
+/// Removes folders, each in the next, as far as they are empty.
+fn remove_folders(made: &[PathBuf]) {
+    let _ = made.iter().try_for_each(fs::remove_dir);
 }
 
 fn lock(path: &Path) -> Result<File, TrainingError> {
@@ -196,32 +228,56 @@ fn clear(path: &Path) -> Result<(), TrainingError> {
 
 #[cfg(test)]
 mod tests {
+    use rnnsearch_config::{TokenizerConfig, TokenizerKind};
+
     use super::*;
 
     fn open(path: &Path, start: Start) -> Result<RunFolder, TrainingError> {
         RunFolder::open(path, start, &Config::default())
     }
 
+    /// Opens a folder and begins a training in it.
+    fn begin(path: &Path, start: Start) -> RunFolder {
+        let tokenizer = TokenizerConfig { kind: TokenizerKind::Char, vocabulary: 6, ..TokenizerConfig::default() };
+        let vocabularies = Vocabularies::train_on(&[("ab", "ba")], &tokenizer).unwrap();
+        let mut run = open(path, start).unwrap();
+        run.begin(&Config::default(), &vocabularies).unwrap();
+        run
+    }
+
     #[test]
     fn a_training_is_not_overwritten_by_accident() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs/a");
-        drop(open(&path, Start::New).unwrap());
+        drop(begin(&path, Start::New));
         fs::write(path.join(METRICS), "{}\n").unwrap();
         assert!(matches!(open(&path, Start::New), Err(TrainingError::RunExists(_))));
-        assert!(open(&path, Start::Resume).unwrap().is_resumed());
-        assert_eq!(open(&path, Start::Overwrite).unwrap().metrics_len(), 0);
+        assert!(begin(&path, Start::Resume).is_resumed());
+        drop(open(&path, Start::Overwrite).unwrap());
+        assert_eq!(fs::read_to_string(path.join(METRICS)).unwrap(), "{}\n");
+        assert_eq!(begin(&path, Start::Overwrite).metrics_len(), 0);
     }
 
     #[test]
     fn two_trainings_do_not_share_a_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let first = open(folder.path(), Start::New).unwrap();
+        let first = begin(folder.path(), Start::New);
         for start in [Start::New, Start::Resume, Start::Overwrite] {
             assert!(matches!(open(folder.path(), start), Err(TrainingError::Locked(_))));
         }
         drop(first);
         open(folder.path(), Start::Resume).unwrap();
+    }
+
+    #[test]
+    fn a_training_that_does_not_begin_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(&folder.path().join("runs/a"), Start::New).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let run = folder.path().join("b");
+        fs::create_dir(&run).unwrap();
+        drop(open(&run, Start::Overwrite).unwrap());
+        assert_eq!(fs::read_dir(&run).unwrap().count(), 0);
     }
 
     #[test]
@@ -236,7 +292,7 @@ mod tests {
     #[test]
     fn another_model_does_not_resume() {
         let folder = tempfile::tempdir().unwrap();
-        drop(open(folder.path(), Start::New).unwrap());
+        drop(begin(folder.path(), Start::New));
         let mut config = Config::default();
         config.model.embedding += 1;
         let error = RunFolder::open(folder.path(), Start::Resume, &config).unwrap_err();

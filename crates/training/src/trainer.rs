@@ -9,11 +9,11 @@ use rnnsearch_config::Config;
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::Model;
-use rnnsearch_kernels::{Dropout, keep_freed_buffers};
+use rnnsearch_kernels::keep_freed_buffers;
 use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, Position};
-use crate::gradients::Gradients;
+use crate::learner::{Learner, clip};
 use crate::optimizer::{Optimizer, Update};
 use crate::validation::{Validation, merit, to_device};
 use crate::{Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport};
@@ -45,6 +45,8 @@ pub struct Outcome {
 
 /// Trains the model that `config` describes, in a run folder, on a device.
 ///
+/// The folder is changed only once all text is read and everything is ready for the first update.
+///
 /// When `stop` becomes true the training ends after the current update, with a checkpoint.
 ///
 /// # Errors
@@ -52,7 +54,7 @@ pub struct Outcome {
 /// If the text, the run folder or its checkpoints cannot be used, or nothing can be learned: see [`TrainingError`].
 pub fn train(
     config: &Config,
-    run: &RunFolder,
+    run: &mut RunFolder,
     device: &Device,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
@@ -73,9 +75,7 @@ struct Trainer<'a> {
     vocabularies: Vocabularies,
     dataset: Dataset,
     validation: Option<Validation>,
-    /// Away only while it is changed, so that this can be done in place.
-    model: Option<RnnSearch>,
-    optimizer: Optimizer,
+    learner: Learner,
     position: Position,
     best: Option<ValidationReport>,
     window: Window,
@@ -97,26 +97,38 @@ impl Window {
 }
 
 impl<'a> Trainer<'a> {
-    /// Reads text, learns or loads tokenizers, and makes the model or goes on with the one of the newest checkpoint.
+    /// Reads text, learns or loads tokenizers, and makes the model or goes on with the one of the newest checkpoint. Only when all
+    /// this has worked does the training begin in its folder.
     fn prepare(
         config: &'a Config,
-        run: &'a RunFolder,
+        run: &'a mut RunFolder,
         device: &'a Device,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let vocabularies = vocabularies(config, run, observer)?;
+        let mut notes = Vec::new();
+        let mut note = |observer: &mut dyn Observer, text: String| {
+            observer.message(&text);
+            notes.push(text);
+        };
+        let vocabularies = if run.is_resumed() && run.holds_tokenizers() {
+            Vocabularies::load(run.path())?
+        } else {
+            let what = if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" };
+            note(observer, format!("learning {what}"));
+            Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?
+        };
         let (dataset, report) = Dataset::for_training(Pairs::open(&config.data.train)?, &vocabularies, &config.data)?;
-        tell(run, observer, &report.to_string())?;
+        note(observer, report.to_string());
         let validation =
             config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
         if let Some(validation) = &validation {
-            tell(run, observer, &format!("validation: {} pairs", validation.len()))?;
+            note(observer, format!("validation: {} pairs", validation.len()));
         }
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
         let (model, optimizer, position) = match resume(run, observer)? {
             Some((folder, checkpoint)) => {
-                tell(run, observer, &format!("going on from update {}", checkpoint.position.update))?;
+                note(observer, format!("going on from update {}", checkpoint.position.update));
                 let (model, state, position) = checkpoint.load_into(RnnSearch::blank(&settings, &tracked), &folder)?;
                 (model, Optimizer::restore(&config.training.optimizer, state, device), position)
             }
@@ -125,6 +137,8 @@ impl<'a> Trainer<'a> {
                 (model, Optimizer::new(&config.training.optimizer), Position::default())
             }
         };
+        run.begin(config, &vocabularies)?;
+        notes.iter().try_for_each(|text| run.log(text))?;
         run.truncate_metrics(position.metrics_len)?;
         observer.prepared(&Prepared {
             pairs: dataset.len(),
@@ -141,18 +155,13 @@ impl<'a> Trainer<'a> {
             vocabularies,
             dataset,
             validation,
-            model: Some(model),
-            optimizer,
+            learner: Learner::new(model, optimizer),
             position,
             best: None,
             window: Window::new(),
             skipped: 0,
             begin: (Instant::now(), 0.0),
         })
-    }
-
-    fn model(&self) -> &RnnSearch {
-        self.model.as_ref().expect("the model is only away while it is changed")
     }
 
     fn run(&mut self, stop: &AtomicBool) -> Result<Ending, TrainingError> {
@@ -212,23 +221,17 @@ impl<'a> Trainer<'a> {
         let batch = to_device(&PaddedBatch::new(&self.dataset, indices), &self.tracked);
         self.position.update += 1;
         self.position.batch += 1;
-        let mut dropout = Dropout::new(training.seed, self.position.update);
-        let sum = self.model().loss(&batch, &self.config.model, training.label_smoothing, Some(&mut dropout));
-        let tokens = batch.target_tokens;
-        let gradients = Gradients::of(&sum.clone().div_scalar(tokens as f64), self.model());
-        let nats = f64::from(sum.into_scalar::<f32>());
+        let (nats, gradients) = self.learner.gradients(&batch, self.config, self.position.update);
         let norm = gradients.norm();
         if !nats.is_finite() || !norm.is_finite() {
             return self.skip(nats, norm);
         }
         self.skipped = 0;
-        let scale = if training.clip_norm > 0.0 && norm > training.clip_norm { training.clip_norm / norm } else { 1.0 };
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
-        let update = Update { scale, learning_rate: rate };
-        self.model = self.model.take().map(|model| self.optimizer.step(model, gradients, &update));
+        self.learner.step(gradients, &Update { scale: clip(norm, training.clip_norm), learning_rate: rate });
         self.window.nats += nats;
-        self.window.tokens += tokens;
+        self.window.tokens += batch.target_tokens;
         self.tell_progress(batches, norm, rate)
     }
 
@@ -292,7 +295,7 @@ impl<'a> Trainer<'a> {
         let better = match &self.validation {
             None => true,
             Some(validation) => {
-                let network = self.model().valid();
+                let network = self.learner.model().valid();
                 let mut report = validation.run(network, self.config, &self.vocabularies, self.device)?;
                 report.update = self.position.update;
                 report.epoch = self.position.epoch + u64::from(self.position.batch > 0);
@@ -332,7 +335,7 @@ impl<'a> Trainer<'a> {
 
     fn save_model(&self) -> Result<(), TrainingError> {
         let model = Model {
-            network: self.model().valid(),
+            network: self.learner.model().valid(),
             config: self.config.clone(),
             vocabularies: self.vocabularies.clone(),
         };
@@ -346,26 +349,11 @@ impl<'a> Trainer<'a> {
     fn checkpoint(&mut self) -> Result<(), TrainingError> {
         let begin = Instant::now();
         self.position.metrics_len = self.run.metrics_len();
-        let checkpoint = Checkpoint::new(self.position.clone(), self.model(), self.optimizer.state());
+        let checkpoint = Checkpoint::new(self.position.clone(), self.learner.model(), self.learner.optimizer_state());
         checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints)?;
         self.window.begin += begin.elapsed();
         Ok(())
     }
-}
-
-/// The tokenizers of the run, learned from the training text where there are none yet.
-fn vocabularies(config: &Config, run: &RunFolder, observer: &mut dyn Observer) -> Result<Vocabularies, TrainingError> {
-    if run.is_resumed() && run.holds_tokenizers() {
-        return Ok(Vocabularies::load(run.path())?);
-    }
-    tell(
-        run,
-        observer,
-        &format!("learning {}", if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" }),
-    )?;
-    let vocabularies = Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?;
-    vocabularies.save(run.path())?;
-    Ok(vocabularies)
 }
 
 fn resume(

@@ -16,6 +16,7 @@ use rnnsearch_metrics::{
 use serde::Serialize;
 
 use crate::args::Evaluate;
+use crate::commands::translate::Overlong;
 use crate::output::{OutputFile, print};
 use crate::progress::Counter;
 use crate::record::one_line;
@@ -46,12 +47,17 @@ fn translate(args: &Evaluate, translator: &Translator, pairs: &[Pair]) -> Vec<St
     let options = args.search.options(&translator.model().config.translation);
     let counter = Counter::new(Some(pairs.len()), !args.messages.quiet);
     let mut hypotheses = Vec::with_capacity(pairs.len());
+    let mut overlong = Overlong::default();
     for window in pairs.chunks(args.search.window()) {
         let sources: Vec<&str> = window.iter().map(|pair| pair.source.as_str()).collect();
         let translations = translator.translate(&sources, &options);
-        hypotheses.extend(translations.iter().map(|translation| one_line(&translation.candidates[0].text)));
+        for translation in &translations {
+            hypotheses.push(one_line(&translation.candidates[0].text));
+            overlong.see(hypotheses.len(), translation);
+        }
         counter.add(window.len());
     }
+    overlong.tell(args.messages, options.max_source_length);
     hypotheses
 }
 

@@ -24,8 +24,8 @@ pub fn run(args: &Heatmap) -> Result<()> {
     require_attention(&translator)?;
     let translation = aligned(args, &translator);
     if args.json {
-        let vocabularies = &translator.model().vocabularies;
-        let form = Form { vocabularies, subwords: args.subwords, alignments: AlignmentForm::Soft };
+        let source = &translator.model().vocabularies.source;
+        let form = Form { source, subwords: args.subwords, alignments: AlignmentForm::Soft };
         print(&(serde_json::to_string(&form.record(&translation, false)?)? + "\n"))?;
     }
     let alignment = in_units(&translation.candidates[0], args.subwords)?;
@@ -53,8 +53,9 @@ fn aligned(args: &Heatmap, translator: &Translator) -> Translation {
     let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);
     let (log_prob, length) = (forced.log_prob(), forced.token_log_probs.len());
     let score = log_prob / (length as f64).powf(options.search.length_penalty);
-    let candidate = Candidate { text: target.into(), log_prob, score, length, finished: true, alignment };
-    Translation { source: source.into(), candidates: vec![candidate] }
+    let candidate =
+        Candidate { text: target.into(), log_prob, score, length, finished: true, alignment, ..Candidate::default() };
+    Translation { source: source.into(), pieces: 1, candidates: vec![candidate] }
 }
 
 /// The alignment between words or sub-words.

@@ -13,6 +13,7 @@ use rnnsearch_inference::{TranslateOptions, Translation, Translator};
 use crate::args::{AlignmentForm, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
+use crate::messages::Messages;
 use crate::output::Output;
 use crate::progress::Counter;
 use crate::prompt;
@@ -63,8 +64,10 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let begin = Instant::now();
     let (mut count, shown) = (0, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let counter = Counter::new(None, shown);
+    let mut overlong = Overlong::default();
     while let Some(lines) = ahead.next()? {
         for translation in translator.translate(&lines, &options) {
+            overlong.see(count + 1, &translation);
             output.write(&printer.print(count, &translation)?)?;
             count += 1;
         }
@@ -72,9 +75,41 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
         counter.add(lines.len());
     }
     counter.finish();
+    overlong.tell(args.messages, options.max_source_length);
     let seconds = begin.elapsed().as_secs_f64();
     args.messages.detail(format_args!("{count} lines in {seconds:.1} s"));
     output.finish()
+}
+
+/// Counts the lines that were too long to be translated at once.
+#[derive(Default)]
+pub struct Overlong {
+    count: usize,
+    /// The number of the first one, from 1.
+    first: usize,
+}
+
+impl Overlong {
+    /// Takes note of the translation of line number `line`, counted from 1.
+    pub fn see(&mut self, line: usize, translation: &Translation) {
+        if translation.pieces > 1 {
+            self.count += 1;
+            self.first = if self.count == 1 { line } else { self.first };
+        }
+    }
+
+    /// Tells of them, if there were any.
+    pub fn tell(&self, messages: Messages, limit: usize) {
+        let Self { count, first } = self;
+        let what = match count {
+            0 => return,
+            1 => format!("line {first} has more than {limit} tokens and was translated in pieces"),
+            _ => format!(
+                "{count} lines, line {first} the first, have more than {limit} tokens and were translated in pieces"
+            ),
+        };
+        messages.note(format_args!("{what} (translation.max_source_length)"));
+    }
 }
 
 /// Lines that a thread of its own reads ahead.
@@ -131,7 +166,7 @@ struct Printer<'a> {
 impl<'a> Printer<'a> {
     fn new(args: &'a Translate, translator: &'a Translator) -> Self {
         let alignments = args.alignments.unwrap_or(AlignmentForm::Soft);
-        let form = Form { vocabularies: &translator.model().vocabularies, subwords: args.subwords, alignments };
+        let form = Form { source: &translator.model().vocabularies.source, subwords: args.subwords, alignments };
         Self { args, form }
     }
 

@@ -1,10 +1,12 @@
 //! `translate`: order, formats, files.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::common::{FIXTURE, assert_fails, contents, rnnsearch, stdout, test_sources, with_model};
+use crate::common::{FIXTURE, PROGRAM, assert_fails, contents, rnnsearch, stdout, test_sources, with_model};
 
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -175,4 +177,58 @@ fn bad_text_leaves_no_file() {
     assert_fails(command.arg(folder.path().join("none")), 1, &["none", "No such file"]);
     let mut command = with_model("translate", []);
     assert_fails(command.arg(&input).arg("--output").arg(folder.path().join("no/out")), 1, &["cannot write", "no/out"]);
+}
+
+#[test]
+fn overlong_lines_are_told_of() {
+    let long = "the dog likes a red hat. ".repeat(60);
+    let output = with_model("translate", []).write_stdin(format!("the dog.\n{long}\n")).assert().success();
+    let message = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(message.starts_with("line 2 has more than 250 tokens and was translated in pieces"), "{message}");
+    with_model("translate", ["-q"]).write_stdin(long).assert().success().stderr("");
+}
+
+/// Types lines at the prompt, at a terminal of so many columns, each when the one before is answered; returns the answers.
+#[cfg(target_os = "linux")]
+fn at_the_prompt(home: &std::path::Path, columns: u16, lines: &[&str]) -> Vec<String> {
+    let program = format!("stty cols {columns} -echo; exec '{PROGRAM}' translate '{}'", FIXTURE.run.display());
+    let mut script = std::process::Command::new("script");
+    script.args(["-q", "-e", "-c", &program, "/dev/null"]).env("HOME", home).env_remove("XDG_STATE_HOME");
+    let mut script = script.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let mut answer = |asks: bool| {
+        let (mut shown, mut byte) = (Vec::new(), [0]);
+        // What the prompt ends with, after the cursor is put behind it.
+        while !(asks && shown.ends_with(b"en> \x1b[4C\x1b[?2026l")) && screen.read(&mut byte).unwrap() == 1 {
+            shown.push(byte[0]);
+        }
+        String::from_utf8(shown).unwrap()
+    };
+    answer(true);
+    let mut answers = Vec::new();
+    for line in lines {
+        writeln!(keyboard, "{line}").unwrap();
+        answers.push(answer(*line != ":quit"));
+    }
+    assert!(script.wait().unwrap().success());
+    answers
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_prompt_translates_and_knows_its_commands() {
+    let home = tempfile::tempdir().unwrap();
+    let translated = stdout(with_model("translate", []).write_stdin("the dog likes a red hat.\n"));
+    for columns in [80, 20] {
+        let lines = ["the dog likes a red hat.", ":align", ":alt", ":beam 3", ":nonsense", ":quit"];
+        let answers = at_the_prompt(home.path(), columns, &lines);
+        for (answer, part) in
+            answers.iter().zip([translated.trim(), "chien", translated.trim(), "beam 3", "no command"])
+        {
+            assert!(answer.contains(part), "{part:?} at {columns} columns: {answer:?}");
+        }
+        assert!(answers[2].lines().count() > 3, "one line an alternative: {:?}", answers[2]);
+    }
+    let history = fs::read_to_string(home.path().join(".local/state/rnnsearch/history.txt")).unwrap();
+    assert!(history.contains("the dog likes a red hat."), "{history}");
 }

@@ -9,6 +9,7 @@ use super::Tokenizer;
 use super::train::{Size, WordCounts};
 use crate::error::CorpusError;
 use crate::files::write_atomic;
+use crate::filter::Filter;
 use crate::pairs::Pair;
 
 /// The tokenizer of each side; with a joint vocabulary both are the same one.
@@ -43,7 +44,7 @@ impl Vocabularies {
     ///
     /// # Errors
     ///
-    /// The first error of `pairs`; [`CorpusError::NoText`] if all of it is blank; [`CorpusError::VocabularyTooLarge`] and
+    /// The first error of `pairs`; [`CorpusError::NoText`] if each has a blank side; [`CorpusError::VocabularyTooLarge`] and
     /// [`CorpusError::VocabularyTooSmall`] if a size does not fit the text.
     pub fn train(
         pairs: impl IntoIterator<Item = Result<Pair, CorpusError>>,
@@ -51,11 +52,13 @@ impl Vocabularies {
     ) -> Result<Self, CorpusError> {
         let mut counts = Counts::new(config);
         let mut pairs = pairs.into_iter();
+        let mut blank = true;
         loop {
             let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
             if chunk.is_empty() {
-                return counts.learn(config);
+                return if blank { Err(CorpusError::NoText) } else { counts.learn(config) };
             }
+            blank &= chunk.iter().all(|pair| Filter::check_blank(pair).is_some());
             let (sources, targets): (Vec<&str>, Vec<&str>) =
                 chunk.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).unzip();
             counts.add(&sources, &targets);

@@ -11,6 +11,7 @@ use rnnsearch_numeric::gru::GruTape;
 
 use super::host::Host;
 use super::operations::{DecoderTensors, GruTensors};
+use crate::profile::{Operation, timed};
 
 /// The backward pass of a recurrence: gradients of the projections, initial state, weight and bias.
 #[derive(Debug)]
@@ -30,7 +31,9 @@ impl<B: Host> Backward<B, 4> for GruBackward {
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let d_states = B::contiguous(grads.consume::<B>(&ops.node));
         let gru = ops.state.tensors.numeric();
-        let d = gru.backward(B::slice(&ops.state.states), &ops.state.tape, B::slice(&d_states));
+        let d = timed(Operation::GruBackward, || {
+            gru.backward(B::slice(&ops.state.states), &ops.state.tape, B::slice(&d_states))
+        });
         let (n, batch) = (gru.n, gru.batch);
         let gradients = [
             (Some(d.projected), vec![gru.len, batch, 3 * n]),
@@ -61,7 +64,9 @@ impl<B: Host> Backward<B, 9> for DecoderBackward {
     fn backward(self, ops: Ops<Self::State, 9>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let d_outputs = B::contiguous(grads.consume::<B>(&ops.node));
         let decoder = ops.state.tensors.numeric();
-        let d = decoder.backward(B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs));
+        let d = timed(Operation::DecoderBackward, || {
+            decoder.backward(B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs))
+        });
         let (n, batch, memory) = (decoder.n, decoder.batch, decoder.memory);
         let len = d.projected.len() / (batch * 3 * n);
         let gradients = [

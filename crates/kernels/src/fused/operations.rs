@@ -13,6 +13,7 @@ use rnnsearch_numeric::{Memory, Reset};
 
 use super::backward::{DecoderBackward, DecoderKept, GruBackward, GruKept, LossBackward};
 use super::host::{Host, size};
+use crate::profile::{Operation, timed};
 
 /// What a recurrence over a sequence takes beside tensors.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ impl<B: Host> GruTensors<B> {
 
     fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, GruTape) {
         let gru = self.numeric();
-        let (states, tape) = gru.forward(B::into_vec(projected));
+        let (states, tape) = timed(Operation::GruForward, || gru.forward(B::into_vec(projected)));
         (B::tensor(states, &[gru.len, gru.batch, gru.n]), tape)
     }
 }
@@ -154,7 +155,7 @@ impl<B: Host> DecoderTensors<B> {
     fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, DecoderTape) {
         let decoder = self.numeric();
         let len = size(&projected, 0);
-        let (outputs, tape) = decoder.forward(B::into_vec(projected));
+        let (outputs, tape) = timed(Operation::DecoderForward, || decoder.forward(B::into_vec(projected)));
         (B::tensor(outputs, &[len, decoder.batch, decoder.n + decoder.memory.annotation]), tape)
     }
 }
@@ -220,7 +221,8 @@ macro_rules! on_host {
                 form: LossForm,
             ) -> FloatTensor<Self> {
                 let [readout, weight, bias] = [readout, weight, bias].map(Self::contiguous);
-                let loss = output::<Self>(&readout, &weight, &bias, &form).loss();
+                let output = output::<Self>(&readout, &weight, &bias, &form);
+                let loss = timed(Operation::Output, || output.loss());
                 Self::tensor(vec![loss as f32], &[1])
             }
         }
@@ -291,7 +293,7 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
         let output = output::<B>(&readout, &weight, &bias, &form);
         match LossBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let (loss, gradients) = output.loss_and_gradients();
+                let (loss, gradients) = timed(Operation::Output, || output.loss_and_gradients());
                 let vocabulary = size(&bias, 0);
                 let kept = [
                     B::tensor(gradients.readout, &[size(&readout, 0), size(&readout, 1)]),

@@ -1,0 +1,183 @@
+//! Products of few rows with a weight that is packed once.
+
+use std::ops::Range;
+
+use super::tile::{SQUARE, lanes, sum_tile, transpose};
+use super::{Matrix, Write};
+use crate::Instructions;
+
+/// The widest panel of any instruction set.
+const WIDEST: usize = 48;
+
+/// Bytes of a cache line. Panels start at one, so that no vector lies in two.
+const LINE: usize = 64;
+
+/// A weight `[k, n]` in the order in which the inner loop reads it: panels of some columns, row after row.
+///
+/// Each element of a product is summed over k in order, whatever the number of rows: a row's result does not depend on
+/// its neighbours.
+#[derive(Debug)]
+pub struct Packed {
+    buffer: Vec<f32>,
+    /// The first element at the start of a cache line.
+    from: usize,
+    k: usize,
+    n: usize,
+    instructions: Instructions,
+}
+
+impl Packed {
+    /// Packs a weight for this processor.
+    pub fn new(weight: Matrix) -> Self {
+        Self::with(Instructions::available(), weight)
+    }
+
+    /// Packs a weight for these instructions.
+    ///
+    /// # Panics
+    ///
+    /// If the processor lacks them.
+    pub fn with(instructions: Instructions, weight: Matrix) -> Self {
+        assert!(instructions <= Instructions::available() && weight.is_within());
+        let (k, n, lanes) = (weight.rows, weight.columns, lanes(instructions));
+        let size = k * n.next_multiple_of(lanes);
+        let mut buffer = vec![0.0; size + LINE / size_of::<f32>()];
+        let from = buffer.as_ptr().align_offset(LINE).min(LINE / size_of::<f32>());
+        let mut rest = &mut buffer[from..][..size];
+        for columns in panels(n, lanes) {
+            let width = columns.len().next_multiple_of(lanes);
+            let panel;
+            (panel, rest) = rest.split_at_mut(k * width);
+            pack_panel(instructions, weight.columns(columns), panel, width);
+        }
+        Self { buffer, from, k, n, instructions }
+    }
+
+    /// C ← A W or C + A W for rows `a` of k elements and rows `c` of n.
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit.
+    pub fn multiply(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+        assert_eq!(a.len(), c.len(), "rows");
+        assert!(a.iter().all(|row| row.len() == self.k) && c.iter().all(|row| row.len() == self.n));
+        let (mut rest, lanes) = (&self.buffer[self.from..], lanes(self.instructions));
+        for columns in panels(self.n, lanes) {
+            let vectors = columns.len().div_ceil(lanes);
+            let elements;
+            (elements, rest) = rest.split_at(self.k * vectors * lanes);
+            Panel { instructions: self.instructions, elements, vectors, columns }.multiply(a, c, write);
+        }
+    }
+}
+
+/// The columns of each panel: up to three vectors, shared out evenly, for a narrow panel keeps fewer sums going at a time.
+fn panels(n: usize, lanes: usize) -> impl Iterator<Item = Range<usize>> {
+    let vectors = n.div_ceil(lanes);
+    let count = vectors.div_ceil(3);
+    let border = move |panel: usize| (vectors * panel).div_ceil(count.max(1)) * lanes;
+    (0..count).map(move |panel| border(panel)..n.min(border(panel + 1)))
+}
+
+/// Some columns of a matrix `[k, n]`, packed.
+struct Panel<'p> {
+    instructions: Instructions,
+    elements: &'p [f32],
+    /// How many vectors wide it is.
+    vectors: usize,
+    columns: Range<usize>,
+}
+
+impl Panel<'_> {
+    /// Writes the panel's columns of C ← A B or C + A B, for rows `c` of n elements and rows `a` of k.
+    fn multiply(&self, mut a: &[&[f32]], mut c: &mut [&mut [f32]], write: Write) {
+        while !a.is_empty() {
+            let (taken, remaining) = a.split_at(self.height(a.len()));
+            let (written, rest) = c.split_at_mut(taken.len());
+            (a, c) = (remaining, rest);
+            match taken.len() {
+                8 => self.tile::<8>(taken, written, write),
+                4 => self.tile::<4>(taken, written, write),
+                2 => self.tile::<2>(taken, written, write),
+                _ => self.tile::<1>(taken, written, write),
+            }
+        }
+    }
+
+    /// How many of `rows` rows the next tile takes.
+    fn height(&self, rows: usize) -> usize {
+        let heights: &[usize] = if self.instructions == Instructions::Avx512 { &[8, 4, 2, 1] } else { &[4, 2, 1] };
+        *heights.iter().find(|height| **height <= rows).expect("rows is not 0")
+    }
+
+    fn tile<const M: usize>(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+        let a: &[&[f32]; M] = a.try_into().expect("as many rows as the tile has");
+        if self.columns.len() == self.vectors * lanes(self.instructions) {
+            let mut c = c.iter_mut().map(|row| &mut row[self.columns.clone()]);
+            let mut c: [&mut [f32]; M] = std::array::from_fn(|_| c.next().expect("as many rows as the tile has"));
+            return self.sum::<M>(a, &mut c, write);
+        }
+        let mut sums = [[0f32; WIDEST]; M];
+        self.sum::<M>(a, &mut sums.each_mut().map(|row| &mut row[..]), Write::Set);
+        for (c, sums) in c.iter_mut().zip(&sums) {
+            let (c, sums) = (&mut c[self.columns.clone()], &sums[..self.columns.len()]);
+            match write {
+                Write::Set => c.copy_from_slice(sums),
+                Write::Add => c.iter_mut().zip(sums).for_each(|(c, sum)| *c += sum),
+            }
+        }
+    }
+
+    /// The products of M rows with the panel's whole vectors, for which `c` has room.
+    fn sum<const M: usize>(&self, a: &[&[f32]; M], c: &mut [&mut [f32]; M], write: Write) {
+        match self.vectors {
+            1 => sum_tile::<M, 1>(self.instructions, a, self.elements, c, write),
+            2 => sum_tile::<M, 2>(self.instructions, a, self.elements, c, write),
+            _ => sum_tile::<M, 3>(self.instructions, a, self.elements, c, write),
+        }
+    }
+}
+
+/// Copies the columns of a panel, with zeros up to a whole number of vectors.
+fn pack_panel(instructions: Instructions, matrix: Matrix, panel: &mut [f32], width: usize) {
+    if matrix.column_stride == 1 {
+        // A copy of a length known to the compiler is worth a branch: it is no call.
+        match matrix.columns {
+            48 => pack_rows::<48>(matrix, panel),
+            32 => pack_rows::<32>(matrix, panel),
+            16 => pack_rows::<16>(matrix, panel),
+            columns => {
+                for (i, target) in panel.chunks_exact_mut(width).enumerate() {
+                    let (target, rest) = target.split_at_mut(columns);
+                    target.copy_from_slice(&matrix.data[i * matrix.row_stride..][..columns]);
+                    rest.fill(0.0);
+                }
+            }
+        }
+        return;
+    }
+    for column in (0..width).step_by(SQUARE) {
+        let columns = column..matrix.columns.min(column + SQUARE);
+        let mut from = 0;
+        if matrix.row_stride == 1 && columns.len() == SQUARE {
+            let rows: [&[f32]; SQUARE] =
+                std::array::from_fn(|i| &matrix.data[(column + i) * matrix.column_stride..][..matrix.rows]);
+            from = transpose(instructions, rows, &mut panel[column..], width);
+        }
+        for (row, target) in panel.chunks_exact_mut(width).enumerate().skip(from) {
+            let target = &mut target[column..];
+            let target = &mut target[..SQUARE.min(width - column)];
+            for (i, target) in target.iter_mut().enumerate() {
+                let at = row * matrix.row_stride + (column + i) * matrix.column_stride;
+                *target = if i < columns.len() { matrix.data[at] } else { 0.0 };
+            }
+        }
+    }
+}
+
+fn pack_rows<const N: usize>(matrix: Matrix, panel: &mut [f32]) {
+    for (i, target) in panel.chunks_exact_mut(N).enumerate() {
+        let elements = &matrix.data[i * matrix.row_stride..][..N];
+        target.copy_from_slice(elements);
+    }
+}

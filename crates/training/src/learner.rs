@@ -1,0 +1,49 @@
+//! A model that learns: its gradients, and the steps it takes.
+
+use rnnsearch_config::Config;
+use rnnsearch_decoder::{Batch, RnnSearch};
+use rnnsearch_kernels::Dropout;
+
+use crate::gradients::Gradients;
+use crate::optimizer::{Optimizer, OptimizerState, Update};
+
+/// A model and the optimiser that changes it.
+pub(crate) struct Learner {
+    /// Away only while it is changed, so that this can be done in place.
+    model: Option<RnnSearch>,
+    optimizer: Optimizer,
+}
+
+impl Learner {
+    /// A model on a device with gradients.
+    pub fn new(model: RnnSearch, optimizer: Optimizer) -> Self {
+        Self { model: Some(model), optimizer }
+    }
+
+    pub fn model(&self) -> &RnnSearch {
+        self.model.as_ref().expect("the model is only away while it is changed")
+    }
+
+    pub fn optimizer_state(&self) -> OptimizerState {
+        self.optimizer.state()
+    }
+
+    /// The loss of a batch in nats, summed over its target tokens, and the gradients of its mean. `update` numbers the update
+    /// whose dropout is drawn.
+    pub fn gradients(&self, batch: &Batch, config: &Config, update: u64) -> (f64, Gradients) {
+        let mut dropout = Dropout::new(config.training.seed, update);
+        let sum = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
+        let gradients = Gradients::of(&sum.clone().div_scalar(batch.target_tokens as f64), self.model());
+        (f64::from(sum.into_scalar::<f32>()), gradients)
+    }
+
+    /// Changes the weights.
+    pub fn step(&mut self, gradients: Gradients, update: &Update) {
+        self.model = self.model.take().map(|model| self.optimizer.step(model, gradients, update));
+    }
+}
+
+/// What gradients of length `norm` are multiplied by, so that they are no longer than `limit`; 0 is no limit.
+pub(crate) fn clip(norm: f64, limit: f64) -> f64 {
+    if limit > 0.0 && norm > limit { limit / norm } else { 1.0 }
+}
