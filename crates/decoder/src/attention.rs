@@ -15,7 +15,7 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use rnnsearch_config::ModelConfig;
 use rnnsearch_encoder::init::Init;
-use rnnsearch_kernels::{AttentionWeights, Memory, Padding};
+use rnnsearch_kernels::{AttentionWeights, Memory, Padding, linear};
 
 /// The alignment model.
 #[derive(Module, Debug)]
@@ -42,7 +42,8 @@ impl Attention {
     pub fn prepare(&self, annotations: Tensor<3>, padding: &Padding) -> Memory {
         let annotations = annotations.swap_dims(0, 1);
         let [batch, src_len, features] = annotations.dims();
-        let keys = annotations.clone().reshape([batch * src_len, features]).matmul(self.key_weight.val());
+        let rows = annotations.clone().reshape([batch * src_len, features]);
+        let keys = linear(rows, self.key_weight.val(), None);
         let [_, size] = keys.dims();
         Memory { annotations, keys: keys.reshape([batch, src_len, size]), bias: padding.energy_bias() }
     }

@@ -65,6 +65,7 @@ pub struct Batch {
     /// The source sentences.
     pub source: Source,
     previous: Tensor<2, Int>,
+    padding: Padding,
     /// Of the flattened `[tgt_len, batch]` target positions, those that are real.
     real: Tensor<1, Int>,
     /// The words at those positions.
@@ -111,6 +112,7 @@ impl Batch {
         Self {
             source,
             previous: integers(previous, [tgt_len, batch], device),
+            padding: Padding::new(target_lengths, tgt_len, device),
             target_tokens: real.len(),
             targets: integers(&words, [words.len()], device),
             real: integers(&real, [real.len()], device),
@@ -188,7 +190,8 @@ impl RnnSearch {
             Some(d) => d.sequence(readout, config.dropout.readout, config.dropout.variational),
             None => readout,
         };
-        let readout = readout.reshape([tgt_len * sentences, units]).select(0, batch.real.clone());
+        let readout = readout.reshape([tgt_len * sentences, units]);
+        let readout = if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) };
         output_loss(readout, self.output_weight(), self.output_bias.val(), batch.targets.clone(), smoothing)
     }
 
@@ -226,7 +229,8 @@ impl RnnSearch {
             layers.push(upper_step(gru, layers[layers.len() - 1].clone(), before.clone(), config.reset));
         }
         let top = layers[layers.len() - 1].clone();
-        let log_probs = self.log_probs(self.readout.forward(top, embedded, context));
+        let seen = Tensor::cat(vec![top, context], 1);
+        let log_probs = self.log_probs(self.readout.forward(seen, embedded));
         Step { state: DecoderState { layers, seen: state.seen.clone() }, log_probs, alignment }
     }
 
@@ -244,29 +248,29 @@ impl RnnSearch {
         let [tgt_len, sentences, m] = embedded.dims();
         let mask =
             dropout.as_deref_mut().and_then(|d| d.recurrent(tgt_len, &initial[0], rates.recurrent, rates.variational));
-        let (mut states, contexts) = self.decoder.forward(
+        let mut joined = self.decoder.forward(
             embedded.clone(),
             initial[0].clone(),
             mask,
-            &seen,
-            self.attention.as_ref(),
+            &batch.padding,
+            (&seen, self.attention.as_ref()),
             config.reset,
         );
+        let [_, n] = initial[0].dims();
+        let [_, _, width] = joined.dims();
         for (gru, initial) in self.upper.iter().zip(&initial[1..]) {
             let mask =
                 dropout.as_deref_mut().and_then(|d| d.recurrent(tgt_len, initial, rates.recurrent, rates.variational));
+            let states = joined.clone().slice([0..tgt_len, 0..sentences, 0..n]);
             let below = match dropout.as_deref_mut() {
                 Some(d) => d.sequence(states, rates.hidden, rates.variational),
                 None => states,
             };
-            states = upper_sequence(gru, below, initial.clone(), mask, config.reset);
+            let states = upper_sequence(gru, below, initial.clone(), mask, &batch.padding, config.reset);
+            joined = Tensor::cat(vec![states, joined.slice([0..tgt_len, 0..sentences, n..width])], 2);
         }
         let rows = tgt_len * sentences;
-        let flat = |sequence: Tensor<3>| {
-            let [_, _, features] = sequence.dims();
-            sequence.reshape([rows, features])
-        };
-        let readout = self.readout.forward(flat(states), embedded.reshape([rows, m]), flat(contexts));
+        let readout = self.readout.forward(joined.reshape([rows, width]), embedded.reshape([rows, m]));
         let [_, units] = readout.dims();
         readout.reshape([tgt_len, sentences, units])
     }

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use rnnsearch_config::ModelConfig;
 use rnnsearch_encoder::init::Init;
+use rnnsearch_kernels::{ReadoutWeights, readout};
 
 /// A hidden layer of maxout units over the new state, the last word and the context.
 #[derive(Module, Debug)]
@@ -32,13 +33,14 @@ impl Readout {
 
     /// t_i, the larger of each pair of t~_i: `[rows, l]`.
     ///
-    /// Of the same rows, `state` is s_i, `[rows, n]`, `embedded` is E y_{i-1}, `[rows, m]`, and `context` is c_i, `[rows, 2n]`.
-    pub fn forward(&self, state: Tensor<2>, embedded: Tensor<2>, context: Tensor<2>) -> Tensor<2> {
-        let sum = state.matmul(self.state_weight.val())
-            + embedded.matmul(self.embedding_weight.val())
-            + context.matmul(self.context_weight.val())
-            + self.bias.val().unsqueeze();
-        let [rows, units] = sum.dims();
-        sum.reshape([rows, units / 2, 2]).max_dim(2).reshape([rows, units / 2])
+    /// Of the same rows, `seen` is [s_i ; c_i], `[rows, n + 2n]`, and `embedded` is E y_{i-1}, `[rows, m]`.
+    pub fn forward(&self, seen: Tensor<2>, embedded: Tensor<2>) -> Tensor<2> {
+        let weights = ReadoutWeights {
+            state: self.state_weight.val(),
+            context: self.context_weight.val(),
+            embedding: self.embedding_weight.val(),
+            bias: self.bias.val(),
+        };
+        readout(seen, embedded, &weights)
     }
 }

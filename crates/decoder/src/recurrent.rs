@@ -5,7 +5,7 @@ use burn::prelude::*;
 use rnnsearch_config::{ModelConfig, Reset};
 use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Gru, Recurrence};
-use rnnsearch_kernels::{Direction, Memory, Recurrent, Teacher, decoder_sequence, gru_sequence, plain};
+use rnnsearch_kernels::{Direction, Memory, Padding, Recurrent, Teacher, decoder_sequence, gru_sequence, plain};
 
 use crate::Attention;
 
@@ -53,32 +53,31 @@ impl AttendingLayer {
 
     /// Runs over known previous words: `embedded` is E y_{i-1}, `[tgt_len, batch, m]`, and `initial` is s_0.
     ///
-    /// Returns the states s_i, `[tgt_len, batch, n]`, and the contexts c_i, `[tgt_len, batch, 2n]`.
+    /// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`; what it is at padding means nothing.
     pub fn forward(
         &self,
         embedded: Tensor<3>,
         initial: Tensor<2>,
         dropout: Option<Tensor<3>>,
-        seen: &Seen,
-        attention: Option<&Attention>,
+        padding: &Padding,
+        (seen, attention): (&Seen, Option<&Attention>),
         reset: Reset,
-    ) -> (Tensor<3>, Tensor<3>) {
+    ) -> Tensor<3> {
         let [tgt_len, batch, _] = embedded.dims();
         let recurrent = self.gru.recurrent(reset);
         let projected = self.gru.project(embedded);
         match (seen, attention) {
             (Seen::Memory(memory), Some(attention)) => {
-                let n = initial.dims()[1];
-                let teacher = Teacher { projected, initial, dropout };
-                let joined = decoder_sequence(teacher, memory, &attention.weights(&self.context_weight), &recurrent);
-                let width = joined.dims()[2];
-                (joined.clone().slice([0..tgt_len, 0..batch, 0..n]), joined.slice([0..tgt_len, 0..batch, n..width]))
+                let teacher = Teacher { projected, initial, dropout, padding: padding.clone() };
+                decoder_sequence(teacher, memory, &attention.weights(&self.context_weight), &recurrent)
             }
             (Seen::Fixed(context), _) => {
                 let taken = context.clone().matmul(self.context_weight.val()).unsqueeze_dim::<3>(0);
-                let states = gru_sequence(projected + taken, None, initial, &recurrent, dropout, Direction::Forward);
+                let (projected, padding) = (projected + taken, Some(padding));
+                let states = gru_sequence(projected, padding, initial, &recurrent, dropout, Direction::Forward);
                 let [_, size] = context.dims();
-                (states, context.clone().unsqueeze_dim::<3>(0).expand([tgt_len, batch, size]))
+                let contexts = context.clone().unsqueeze_dim::<3>(0).expand([tgt_len, batch, size]);
+                Tensor::cat(vec![states, contexts], 2)
             }
             (Seen::Memory(_), None) => unreachable!("a model without attention prepares no memory"),
         }
@@ -113,9 +112,11 @@ pub fn upper_sequence(
     below: Tensor<3>,
     initial: Tensor<2>,
     dropout: Option<Tensor<3>>,
+    padding: &Padding,
     reset: Reset,
 ) -> Tensor<3> {
-    gru.forward(below, initial, dropout, &Recurrence { padding: None, reset, direction: Direction::Forward })
+    let recurrence = Recurrence { padding: Some(padding), reset, direction: Direction::Forward };
+    gru.forward(below, initial, dropout, &recurrence)
 }
 
 /// One step of a layer above the first.

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::prelude::*;
 use rnnsearch_config::Reset;
-use rnnsearch_kernels::{Direction, Padding, Recurrent, gru_sequence};
+use rnnsearch_kernels::{Direction, Padding, Recurrent, gru_sequence, linear};
 
 use crate::init::Init;
 
@@ -45,8 +45,8 @@ impl Gru {
     /// W x + b for the three gates at every position: `[len, batch, input]` to `[len, batch, 3n]`.
     pub fn project(&self, sequence: Tensor<3>) -> Tensor<3> {
         let [len, batch, input] = sequence.dims();
-        let projected = sequence.reshape([len * batch, input]).matmul(self.input_weight.val());
-        let projected = projected + self.input_bias.val().unsqueeze();
+        let rows = sequence.reshape([len * batch, input]);
+        let projected = linear(rows, self.input_weight.val(), Some(self.input_bias.val()));
         let [_, gates] = self.input_weight.dims();
         projected.reshape([len, batch, gates])
     }

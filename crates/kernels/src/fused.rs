@@ -15,7 +15,7 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::prelude::*;
 use burn::tensor::FloatDType;
 
-use crate::{AttentionWeights, Direction, Memory, Padding, Recurrent, Reset, Teacher};
+use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher};
 use operations::{DecoderForm, FusedOperations, GruForm, LossForm};
 
 /// What computes the recurrent operations.
@@ -52,7 +52,7 @@ pub(crate) fn gru_sequence(
     dropout: Option<Tensor<3>>,
     direction: Direction,
 ) -> Tensor<3> {
-    let lengths = padding.filter(|p| !p.is_full()).map(|p| p.lengths().to_vec());
+    let lengths = padding.and_then(lengths_of);
     let reversed = direction == Direction::Backward;
     let form = GruForm { lengths, dropout: dropout.map(on_host), reset: recurrent.reset, reversed };
     Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_gru(
@@ -82,7 +82,37 @@ pub(crate) fn decoder_sequence(
         attention.context.clone().into_dispatch(),
         recurrent.weight.clone().into_dispatch(),
         bias_of(recurrent).into_dispatch(),
-        DecoderForm { reset: recurrent.reset, dropout: teacher.dropout.map(on_host) },
+        DecoderForm {
+            lengths: lengths_of(&teacher.padding),
+            dropout: teacher.dropout.map(on_host),
+            reset: recurrent.reset,
+        },
+    ))
+}
+
+/// See [`crate::linear`].
+pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    let [_, output] = weight.dims();
+    let has_bias = bias.is_some();
+    let bias = bias.unwrap_or_else(|| Tensor::zeros([output], &weight.device()));
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_linear(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        has_bias,
+    ))
+}
+
+/// See [`crate::readout`].
+pub(crate) fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWeights) -> Tensor<2> {
+    let weights = weights.clone();
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_readout(
+        seen.into_dispatch(),
+        embedded.into_dispatch(),
+        weights.state.into_dispatch(),
+        weights.context.into_dispatch(),
+        weights.embedding.into_dispatch(),
+        weights.bias.into_dispatch(),
     ))
 }
 
@@ -101,6 +131,11 @@ pub(crate) fn output_loss(
         bias.into_dispatch(),
         LossForm { targets, smoothing: smoothing as f32 },
     ))
+}
+
+/// The lengths of a batch, where some sentence has padding.
+fn lengths_of(padding: &Padding) -> Option<Vec<usize>> {
+    (!padding.is_full()).then(|| padding.lengths().to_vec())
 }
 
 /// A mask's elements: it has no gradient.

@@ -82,6 +82,29 @@ pub struct Teacher {
     pub initial: Tensor<2>,
     /// Dropout of the previous state in the recurrent product, `[tgt_len or 1, batch, n]`.
     pub dropout: Option<Tensor<3>>,
+    /// How many words each target has.
+    pub padding: Padding,
+}
+
+/// The weights of the readout's hidden layer.
+#[derive(Clone, Debug)]
+pub struct ReadoutWeights {
+    /// U_o, `[n, 2l]`.
+    pub state: Tensor<2>,
+    /// C_o, `[2n, 2l]`.
+    pub context: Tensor<2>,
+    /// V_o, `[m, 2l]`.
+    pub embedding: Tensor<2>,
+    /// `[2l]`.
+    pub bias: Tensor<1>,
+}
+
+/// x W + b of every row of x: `[rows, input]` to `[rows, output]`.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    match kernel_of(&x.device()) {
+        Kernel::Fused => fused::linear(x, weight, bias),
+        Kernel::Plain => plain::linear(x, weight, bias),
+    }
 }
 
 /// Runs a gated recurrent unit over a padded batch, appendix A.1.1.
@@ -110,7 +133,7 @@ pub fn gru_sequence(
 ///
 /// At step i, c_i is read from `memory` with the query s_{i-1}, and s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i]).
 ///
-/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`.
+/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`, which is 0 where the target is padding.
 pub fn decoder_sequence(
     teacher: Teacher,
     memory: &Memory,
@@ -120,6 +143,16 @@ pub fn decoder_sequence(
     match kernel_of(&teacher.projected.device()) {
         Kernel::Fused => fused::decoder_sequence(teacher, memory, attention, recurrent),
         Kernel::Plain => plain::decoder_sequence(teacher, memory, attention, recurrent),
+    }
+}
+
+/// The readout's hidden layer of maxout units t_i, section A.2.2: `[rows, l]`.
+///
+/// `seen` is [s_i ; c_i], `[rows, n + 2n]`; `embedded` is E y_{i-1} of the same rows, `[rows, m]`.
+pub fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWeights) -> Tensor<2> {
+    match kernel_of(&seen.device()) {
+        Kernel::Fused => fused::readout(seen, embedded, weights),
+        Kernel::Plain => plain::readout(seen, embedded, weights),
     }
 }
 

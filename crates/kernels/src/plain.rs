@@ -6,7 +6,7 @@
 use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
-use crate::{AttentionWeights, Direction, Memory, Padding, Recurrent, Reset, Teacher};
+use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher};
 
 /// One step of a gated recurrent unit, appendix A.1.1.
 ///
@@ -110,7 +110,32 @@ pub fn decoder_sequence(
         state = gru_step(projected, state, recurrent, mask_at(teacher.dropout.as_ref(), step));
         steps.push(Tensor::cat(vec![state.clone(), context], 1));
     }
-    Tensor::stack(steps, 0)
+    let outputs = Tensor::stack(steps, 0);
+    match teacher.padding.is_full() {
+        true => outputs,
+        false => outputs * teacher.padding.real().unsqueeze_dim::<3>(2),
+    }
+}
+
+/// See [`crate::linear`].
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    let product = x.matmul(weight);
+    match bias {
+        Some(bias) => product + bias.unsqueeze(),
+        None => product,
+    }
+}
+
+/// See [`crate::readout`].
+pub fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWeights) -> Tensor<2> {
+    let [rows, width] = seen.dims();
+    let [n, pieces] = weights.state.dims();
+    let (state, context) = (seen.clone().slice([0..rows, 0..n]), seen.slice([0..rows, n..width]));
+    let sum = state.matmul(weights.state.clone())
+        + context.matmul(weights.context.clone())
+        + embedded.matmul(weights.embedding.clone())
+        + weights.bias.clone().unsqueeze();
+    sum.reshape([rows, pieces / 2, 2]).max_dim(2).reshape([rows, pieces / 2])
 }
 
 /// See [`crate::output_loss`].

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named as the operations are")]
 pub enum Operation {
+    /// Linear layers and the readout, both passes.
+    Linear,
     GruForward,
     GruBackward,
     DecoderForward,
@@ -20,7 +22,8 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in the order of an update.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Linear,
         Self::GruForward,
         Self::DecoderForward,
         Self::Output,
@@ -33,8 +36,9 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::GruForward => "encoder, forward",
-            Self::GruBackward => "encoder, backward",
+            Self::Linear => "linear and readout",
+            Self::GruForward => "recurrence, forward",
+            Self::GruBackward => "recurrence, backward",
             Self::DecoderForward => "decoder, forward",
             Self::DecoderBackward => "decoder, backward",
             Self::Output => "output layer, both",

@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
 use rnnsearch_kernels::{
-    AttentionWeights, Direction, Kernel, Memory, Padding, Recurrent, Reset, Teacher, decoder_sequence, gru_sequence,
-    kernel_of, output_loss, plain,
+    AttentionWeights, Direction, Kernel, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher, decoder_sequence,
+    gru_sequence, kernel_of, linear, output_loss, plain, readout,
 };
 
 /// A stream of numbers without a pattern.
@@ -139,9 +139,11 @@ fn decoder_equals_plain() {
         let reset = numbers.one_of(&[Reset::Before, Reset::After]);
         let masks = numbers.one_of(&[0, 0, 1, len]);
         let lengths: Vec<usize> = (0..batch).map(|_| numbers.within(1, src_len + 1)).collect();
+        let targets: Vec<usize> =
+            (0..batch).map(|_| if round % 2 == 0 { len } else { numbers.within(1, len + 1) }).collect();
         for (name, device) in devices() {
             let case =
-                format!("{name} n {n} n' {attention} h {annotation} {lengths:?} len {len} {reset:?} masks {masks}");
+                format!("{name} n {n} n' {attention} h {annotation} {lengths:?} {targets:?} {reset:?} masks {masks}");
             let recurrent = recurrent(&mut numbers, n, reset, round % 3 > 0, &device);
             let memory = Memory {
                 annotations: numbers.tensor([batch, src_len, annotation], 1.0, &device),
@@ -157,6 +159,7 @@ fn decoder_equals_plain() {
                 projected: numbers.tensor([len, batch, 3 * n], 1.0, &device),
                 initial: numbers.tensor([batch, n], 1.0, &device),
                 dropout: (masks > 0).then(|| numbers.mask([masks, batch, n], &device)),
+                padding: Padding::new(&targets, len, &device),
             };
             let [fused, plain] = [decoder_sequence, plain::decoder_sequence]
                 .map(|run| run(teacher.clone(), &memory, &weights, &recurrent));
@@ -174,6 +177,43 @@ fn decoder_equals_plain() {
                 leaves.push(("bias", bias));
             }
             compare(&case, fused, plain, &leaves);
+        }
+    }
+}
+
+#[test]
+fn linear_and_readout_equal_plain() {
+    let mut numbers = Numbers(8);
+    for (rows, n, context, m, pieces) in [(1, 1, 2, 1, 2), (5, 7, 14, 3, 10), (65, 33, 66, 17, 64)] {
+        for (name, device) in devices() {
+            let case = format!("{name} {rows} {n} {context} {m} {pieces}");
+            let (seen, embedded) =
+                (numbers.tensor([rows, n + context], 1.0, &device), numbers.tensor([rows, m], 1.0, &device));
+            let weights = ReadoutWeights {
+                state: numbers.tensor([n, pieces], 1.0, &device),
+                context: numbers.tensor([context, pieces], 1.0, &device),
+                embedding: numbers.tensor([m, pieces], 1.0, &device),
+                bias: numbers.tensor([pieces], 1.0, &device),
+            };
+            let [fused, plain] = [readout, plain::readout].map(|run| run(seen.clone(), embedded.clone(), &weights));
+            let leaves: [(&str, &dyn Leaf); 6] = [
+                ("seen", &seen),
+                ("embedded", &embedded),
+                ("state weight", &weights.state),
+                ("context weight", &weights.context),
+                ("embedding weight", &weights.embedding),
+                ("bias", &weights.bias),
+            ];
+            compare(&case, fused, plain, &leaves);
+            let (x, weight) = (&embedded, &weights.embedding);
+            for bias in [None, Some(weights.bias.clone())] {
+                let [fused, plain] = [linear, plain::linear].map(|run| run(x.clone(), weight.clone(), bias.clone()));
+                let mut leaves: Vec<(&str, &dyn Leaf)> = vec![("x", x), ("weight", weight)];
+                if let Some(bias) = &bias {
+                    leaves.push(("bias", bias));
+                }
+                compare(&case, fused, plain, &leaves);
+            }
         }
     }
 }

@@ -86,6 +86,7 @@ fn main() {
         batch,
         initial: &initial,
         dropout: None,
+        lengths: None,
         memory,
         query: &query,
         energy: &energy,

@@ -4,6 +4,7 @@
 //! acts before the product, U h + b_u where it acts after.
 
 use crate::Reset;
+use crate::linear::sum_of_rows;
 use crate::product::{Matrix, Packed, Write, product};
 use crate::rows::{columns, read};
 use crate::vector;
@@ -190,14 +191,7 @@ impl Steps<'_> {
 
     /// The gradient of b_u, `[n]`; none where the reset gate acts before the product.
     pub(crate) fn bias_gradient(&self) -> Option<Vec<f32>> {
-        if self.d_product.is_empty() {
-            return None;
-        }
-        let mut gradient = vec![0.0; self.n];
-        for row in self.d_product.chunks_exact(self.n) {
-            vector::add(&mut gradient, row);
-        }
-        Some(gradient)
+        (!self.d_product.is_empty()).then(|| sum_of_rows(self.d_product, self.n))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::attention::AttendBackward;
 use crate::cell::{Cell, CellBackward, StepBackward, Steps, mask};
 use crate::gru::Active;
 use crate::product::{Matrix, Packed, Write, product};
-use crate::rows::{Deal, Rows, play, read, row};
+use crate::rows::{Deal, Rows, only, play, read, row};
 use crate::{Memory, Reset, vector};
 
 /// A decoder over a batch: its weights and what enters it.
@@ -20,6 +20,9 @@ pub struct Decoder<'a> {
     pub initial: &'a [f32],
     /// What multiplies the state where it enters the recurrent products, `[tgt_len or 1, batch, n]`.
     pub dropout: Option<&'a [f32]>,
+    /// The number of target words of each sentence, `[batch]`; none where all are full. At padding the output is 0, and
+    /// nothing is computed.
+    pub lengths: Option<&'a [usize]>,
     /// What it attends to.
     pub memory: Memory<'a>,
     /// W_a, `[n, n']`.
@@ -117,36 +120,40 @@ impl Decoder<'_> {
         (outputs, tape)
     }
 
+    /// Which of a hand's sentences have a word at a step.
+    fn active(&self, sentences: &[usize], step: usize) -> Vec<bool> {
+        sentences.iter().map(|&b| self.lengths.is_none_or(|lengths| step < lengths[b])).collect()
+    }
+
     /// All steps of one hand's sentences.
     fn run(&self, weights: &Weights, sentences: Vec<usize>, mut rows: Hand) {
         let n = self.n;
         for step in 0..rows.outputs.len() {
+            let active = self.active(&sentences, step);
+            let sentences: Vec<usize> = chosen(&sentences, &active).copied().collect();
             let (before, now) = rows.outputs.split_at_mut(step);
             let previous: Vec<&[f32]> = match before.last() {
-                Some(before) => read(before, 0, n),
+                Some(before) => chosen(before, &active).map(|output| &output[..n]).collect(),
                 None => sentences.iter().map(|&b| row(self.initial, b, n)).collect(),
             };
-            let (queries, alignments, gates) =
-                (&mut rows.queries[step], &mut rows.alignments[step], &mut rows.gates[step]);
-            weights.query.multiply(&previous, queries, Write::Set);
-            let (mut states, mut contexts) = (Vec::new(), Vec::new());
-            for output in &mut now[0] {
-                let (state, context) = output.split_at_mut(n);
-                states.push(state);
-                contexts.push(context);
-            }
+            let mut queries = only(&mut rows.queries[step], &active);
+            let mut gates = only(&mut rows.gates[step], &active);
+            weights.query.multiply(&previous, &mut queries, Write::Set);
+            let outputs = only(&mut now[0], &active).into_iter();
+            let (states, mut contexts): (Vec<_>, Vec<_>) = outputs.map(|output| output.split_at_mut(n)).unzip();
+            let alignments = only(&mut rows.alignments[step], &active).into_iter();
             for (((&b, query), alignment), context) in sentences.iter().zip(queries).zip(alignments).zip(&mut contexts)
             {
                 self.memory.attend(b, query, self.energy, alignment, context);
             }
-            let width = self.memory.annotation;
-            weights.context.multiply(&read(&contexts, 0, width), gates, Write::Add);
-            let mut active = Active::default();
-            let cells = previous.iter().zip(gates).zip(&mut rows.inner[step]).zip(states).zip(&sentences);
+            weights.context.multiply(&read(&contexts, 0, self.memory.annotation), &mut gates, Write::Add);
+            let mut unit = Active::default();
+            let inner = only(&mut rows.inner[step], &active).into_iter();
+            let cells = previous.iter().zip(gates).zip(inner).zip(states).zip(&sentences);
             for ((((previous, gates), inner), state), &b) in cells {
-                active.push(previous, gates, inner, state, self.dropout.map(|d| mask(d, step, self.batch, b, n)));
+                unit.push(previous, gates, inner, state, self.dropout.map(|d| mask(d, step, self.batch, b, n)));
             }
-            active.forward(&weights.cell);
+            unit.forward(&weights.cell);
         }
     }
 
@@ -216,10 +223,13 @@ impl Decoder<'_> {
     fn run_backward(&self, weights: &WeightsBackward, sentences: Vec<usize>, from: &Read, mut d: HandBackward) {
         let mut scratch = vec![0.0; sentences.len() * self.n];
         for step in (0..d.gates.len()).rev() {
+            let active = self.active(&sentences, step);
+            let sentences: Vec<usize> = chosen(&sentences, &active).copied().collect();
+            let mut d = d.at(step, &active);
             self.cell_backward(weights, &sentences, from, step, &mut d, &mut scratch);
-            weights.context.multiply(&read(&d.gates[step], 0, 3 * self.n), &mut d.contexts[step], Write::Add);
+            weights.context.multiply(&read(&d.gates, 0, 3 * self.n), &mut d.contexts, Write::Add);
             self.attention_backward(&sentences, from, step, &mut d);
-            weights.query.multiply(&read(&d.queries[step], 0, self.memory.attention), &mut d.state, Write::Add);
+            weights.query.multiply(&read(&d.queries, 0, self.memory.attention), &mut d.state, Write::Add);
         }
     }
 
@@ -230,11 +240,11 @@ impl Decoder<'_> {
         sentences: &[usize],
         from: &Read,
         step: usize,
-        d: &mut HandBackward,
+        d: &mut StepWritten,
         scratch: &mut [f32],
     ) {
         let n = self.n;
-        for ((state, context), b) in d.state.iter_mut().zip(&mut d.contexts[step]).zip(sentences) {
+        for ((state, context), b) in d.state.iter_mut().zip(&mut d.contexts).zip(sentences) {
             let d_output = row(from.d_outputs, step * self.batch + b, self.width());
             vector::add(state, &d_output[..n]);
             context.copy_from_slice(&d_output[n..]);
@@ -252,20 +262,20 @@ impl Decoder<'_> {
                 gates: &rows(&from.tape.gates, 3 * n),
                 inner: &rows(&from.tape.inner, n),
                 d_state: &mut d.state,
-                d_gates: &mut d.gates[step],
-                d_product: d.product.get_mut(step).map_or(&mut [], Vec::as_mut_slice),
+                d_gates: &mut d.gates,
+                d_product: &mut d.product,
             },
             scratch,
         );
     }
 
     /// The attention's part of a step backward: from the contexts' gradients to the queries'.
-    fn attention_backward(&self, sentences: &[usize], from: &Read, step: usize, d: &mut HandBackward) {
+    fn attention_backward(&self, sentences: &[usize], from: &Read, step: usize, d: &mut StepWritten) {
         let Memory { src_len, attention, .. } = self.memory;
         let mut d_energies = vec![0.0; src_len];
-        let written = d.queries[step].iter_mut().zip(&mut d.keys).zip(&mut d.energies);
+        let written = d.queries.iter_mut().zip(&mut d.keys).zip(&mut d.energies);
         for (((&b, d_context), d_query), (d_keys, d_v)) in
-            sentences.iter().zip(&d.contexts[step]).zip(written).map(|(a, ((q, k), v))| ((a, q), (k, v)))
+            sentences.iter().zip(&d.contexts).zip(written).map(|(a, ((q, k), v))| ((a, q), (k, v)))
         {
             let i = step * self.batch + b;
             self.memory.attend_backward(
@@ -371,4 +381,35 @@ struct HandBackward<'r> {
     state: Vec<&'r mut [f32]>,
     keys: Vec<&'r mut [f32]>,
     energies: Vec<&'r mut [f32]>,
+}
+
+impl HandBackward<'_> {
+    /// What one step writes, for the sentences that have a word there.
+    fn at(&mut self, step: usize, active: &[bool]) -> StepWritten<'_> {
+        StepWritten {
+            gates: only(&mut self.gates[step], active),
+            product: self.product.get_mut(step).map_or_else(Vec::new, |rows| only(rows, active)),
+            queries: only(&mut self.queries[step], active),
+            contexts: only(&mut self.contexts[step], active),
+            state: only(&mut self.state, active),
+            keys: only(&mut self.keys, active),
+            energies: only(&mut self.energies, active),
+        }
+    }
+}
+
+/// The rows that one step backward writes.
+struct StepWritten<'r> {
+    gates: Vec<&'r mut [f32]>,
+    product: Vec<&'r mut [f32]>,
+    queries: Vec<&'r mut [f32]>,
+    contexts: Vec<&'r mut [f32]>,
+    state: Vec<&'r mut [f32]>,
+    keys: Vec<&'r mut [f32]>,
+    energies: Vec<&'r mut [f32]>,
+}
+
+/// The elements that are active.
+fn chosen<'s, T>(all: &'s [T], active: &'s [bool]) -> impl Iterator<Item = &'s T> {
+    all.iter().zip(active).filter(|(_, active)| **active).map(|(element, _)| element)
 }

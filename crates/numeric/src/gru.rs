@@ -2,7 +2,7 @@
 
 use crate::Reset;
 use crate::cell::{Cell, CellBackward, Step, StepBackward, Steps, mask};
-use crate::rows::{Deal, Rows, columns, play, read, row};
+use crate::rows::{Deal, Rows, only, play, read, row};
 use crate::vector;
 
 /// A recurrence over a batch: its weights and what enters it.
@@ -243,10 +243,4 @@ impl<'s> Active<'s> {
         let step = Step { previous: &self.previous, input, gates: &mut self.gates, inner: &mut self.inner };
         cell.forward(step, &mut self.next);
     }
-}
-
-/// The rows that are active.
-fn only<'s>(rows: &'s mut [&mut [f32]], active: &[bool]) -> Vec<&'s mut [f32]> {
-    let width = rows.first().map_or(0, |row| row.len());
-    columns(rows, 0, width).into_iter().zip(active).filter(|(_, active)| **active).map(|(row, _)| row).collect()
 }

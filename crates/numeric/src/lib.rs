@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`gru`] | a gated recurrent unit over a padded batch |
 //! | [`decoder`] | the attending decoder over known target words |
+//! | [`linear`] | linear layers over many rows, and the maxout readout |
 //! | [`output`] | the output layer's cross-entropy, with its gradients |
 //! | [`product`] | matrix products: large ones, and small ones by a weight that is packed once a sequence |
 //! | [`adam`] | Adam in place, and the length of gradients |
@@ -25,6 +26,7 @@ mod cell;
 pub mod decoder;
 pub mod gru;
 mod instructions;
+pub mod linear;
 mod memory;
 pub mod output;
 pub mod product;

@@ -2,14 +2,12 @@
 
 use rayon::prelude::*;
 
+use crate::linear::add_rows;
 use crate::product::{Matrix, Write, product};
 use crate::vector;
 
 /// The floats of a slice of logits: what is stored instead of `[tokens, vocabulary]`.
 const SLICE: usize = 4 << 20;
-
-/// The columns of the bias' gradient that are summed together.
-const COLUMNS: usize = 1024;
 
 /// The output layer over all target tokens of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -85,14 +83,4 @@ impl Output<'_> {
         }
         losses.iter().map(|loss| f64::from(*loss)).sum()
     }
-}
-
-/// Adds all rows to `sums`, in order, each thread some columns.
-fn add_rows(sums: &mut [f32], rows: &[f32]) {
-    let width = sums.len();
-    sums.par_chunks_mut(COLUMNS).enumerate().for_each(|(i, sums)| {
-        for row in rows.chunks_exact(width) {
-            vector::add(sums, &row[i * COLUMNS..][..sums.len()]);
-        }
-    });
 }

@@ -66,3 +66,8 @@ pub(crate) fn columns<'a>(rows: &'a mut [&mut [f32]], from: usize, to: usize) ->
 pub(crate) fn read<'a>(rows: &'a [&mut [f32]], from: usize, to: usize) -> Vec<&'a [f32]> {
     rows.iter().map(|row| &row[from..to]).collect()
 }
+
+/// The rows that are active.
+pub(crate) fn only<'s>(rows: &'s mut [&mut [f32]], active: &[bool]) -> Vec<&'s mut [f32]> {
+    rows.iter_mut().zip(active).filter(|(_, active)| **active).map(|(row, _)| &mut **row).collect()
+}

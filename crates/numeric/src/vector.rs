@@ -324,6 +324,17 @@ vectorised! {
         }
     }
 
+    /// An update of Adam on slices of equal lengths, see [`crate::adam::Adam`].
+    pub fn adam(adam: &crate::adam::Adam, parameters: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {
+        let crate::adam::Adam { beta1, beta2, epsilon, scale, rate, correction } = *adam;
+        for (((parameter, &gradient), first), second) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
+            let gradient = gradient * scale;
+            *first = beta1 * *first + (1.0 - beta1) * gradient;
+            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+            *parameter -= rate * *first / (second.sqrt() * correction + epsilon);
+        }
+    }
+
     /// The cross-entropy of one token; `logits` becomes its gradient.
     ///
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.

@@ -2,6 +2,7 @@
 
 use rnnsearch_numeric::decoder::Decoder;
 use rnnsearch_numeric::gru::Gru;
+use rnnsearch_numeric::linear::Readout;
 use rnnsearch_numeric::output::Output;
 use rnnsearch_numeric::{Memory, Reset};
 
@@ -138,7 +139,7 @@ fn gru() {
 
 #[test]
 fn decoder() {
-    let (n, attention, annotation, len, src) = (4, 3, 5, 3, [3, 1, 2]);
+    let (n, attention, annotation, len, src, tgt) = (4, 3, 5, 3, [3, 1, 2], [2, 3, 1]);
     let (batch, src_len) = (src.len(), 3);
     let padding: Vec<f64> =
         (0..batch * src_len).map(|i| if i % src_len < src[i / src_len] { 0.0 } else { -1e9 }).collect();
@@ -149,7 +150,7 @@ fn decoder() {
             let mut outputs = vec![0.0; len * batch * (n + annotation)];
             for b in 0..batch {
                 let mut state = x[1][b * n..(b + 1) * n].to_vec();
-                for i in 0..len {
+                for i in 0..tgt[b] {
                     let query = times(&state, &x[4], attention, 0, attention);
                     let energy = |j: usize| -> f64 {
                         let key = &x[3][(b * src_len + j) * attention..][..attention];
@@ -193,6 +194,7 @@ fn decoder() {
             batch,
             initial: &x[1],
             dropout: masked.then_some(&mask32),
+            lengths: Some(&tgt),
             memory,
             query: &x[4],
             energy: &x[5],
@@ -220,6 +222,42 @@ fn decoder() {
         ];
         check(|x| weigh(&define(x), &weights), &inputs, &gradients);
     }
+}
+
+#[test]
+fn readout() {
+    let (n, context, m, pieces, rows) = (3, 4, 2, 6, 5);
+    let define = |x: &[Vec<f64>]| -> Vec<f64> {
+        let row = |i: usize| {
+            let (state, context) = x[0][i * (n + context)..][..n + context].split_at(n);
+            let parts = [(state, &x[2]), (context, &x[3]), (&x[1][i * m..][..m], &x[4])];
+            let parts = parts.map(|(input, weight)| times(input, weight, pieces, 0, pieces));
+            let sum = |j: usize| x[5][j] + parts.iter().map(|part| part[j]).sum::<f64>();
+            (0..pieces / 2).map(|unit| sum(2 * unit).max(sum(2 * unit + 1))).collect::<Vec<_>>()
+        };
+        (0..rows).flat_map(row).collect()
+    };
+    let sizes = [rows * (n + context), rows * m, n * pieces, context * pieces, m * pieces, pieces];
+    let inputs: Vec<Vec<f64>> = sizes.iter().enumerate().map(|(i, size)| numbers(*size, 60 + i as u64)).collect();
+    let x: Vec<Vec<f32>> = inputs.iter().map(|x| narrow(x)).collect();
+    let readout = Readout {
+        n,
+        m,
+        pieces,
+        seen: &x[0],
+        embedded: &x[1],
+        state_weight: &x[2],
+        context_weight: &x[3],
+        embedding_weight: &x[4],
+    };
+    let (units, tape) = readout.forward(&x[5]);
+    for (found, expected) in units.iter().zip(define(&inputs)) {
+        assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+    let weights = numbers(units.len(), 70);
+    let d = readout.backward(&tape, &narrow(&weights));
+    let gradients = [d.seen, d.embedded, d.state_weight, d.context_weight, d.embedding_weight, d.bias].map(Some);
+    check(|x| weigh(&define(x), &weights), &inputs, &gradients);
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn decoder_on_threads_and_alone() {
         (0..batch * src_len).map(|i| if i % src_len < lengths[i / src_len] { 0.0 } else { -1e9 }).collect();
     let (query, energy) = (numbers(n * attention, 5, 0.3), numbers(attention, 6, 1.0));
     let (context, weight) = (numbers(annotation * 3 * n, 7, 0.2), numbers(n * 3 * n, 8, 0.2));
+    let targets: Vec<usize> = (0..batch).map(|b| 1 + (b * 3) % len).collect();
     let d_outputs = numbers(len * batch * (n + annotation), 9, 1.0);
     let memory = Memory { src_len, annotation, attention, annotations: &annotations, keys: &keys, bias: &padding };
     let decoder = Decoder {
@@ -78,6 +79,7 @@ fn decoder_on_threads_and_alone() {
         batch,
         initial: &initial,
         dropout: None,
+        lengths: Some(&targets),
         memory,
         query: &query,
         energy: &energy,
@@ -102,13 +104,16 @@ fn decoder_on_threads_and_alone() {
             bias: &padding[b * src_len..][..real],
             ..memory
         };
-        let decoder = Decoder { batch: 1, initial: &initial[b * n..][..n], memory, ..decoder };
-        decoder.forward((0..len).flat_map(|i| projected[(i * batch + b) * 3 * n..][..3 * n].to_vec()).collect()).0
+        let decoder = Decoder { batch: 1, initial: &initial[b * n..][..n], memory, lengths: None, ..decoder };
+        decoder
+            .forward((0..targets[b]).flat_map(|i| projected[(i * batch + b) * 3 * n..][..3 * n].to_vec()).collect())
+            .0
     };
     for b in 0..batch {
         let width = n + annotation;
-        let among: Vec<f32> = (0..len).flat_map(|i| outputs[(i * batch + b) * width..][..width].to_vec()).collect();
-        assert!(alone(b) == among, "sentence {b}");
+        let among = |i: usize| &outputs[(i * batch + b) * width..][..width];
+        assert!(alone(b) == (0..targets[b]).flat_map(among).copied().collect::<Vec<_>>(), "sentence {b}");
+        assert!((targets[b]..len).flat_map(among).all(|output| *output == 0.0), "padding of sentence {b}");
     }
 }
 

@@ -8,9 +8,10 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use rnnsearch_numeric::decoder::DecoderTape;
 use rnnsearch_numeric::gru::GruTape;
+use rnnsearch_numeric::linear::{ReadoutTape, sum_of_rows};
 
 use super::host::Host;
-use super::operations::{DecoderTensors, GruTensors};
+use super::operations::{DecoderTensors, GruTensors, LinearTensors, ReadoutTensors};
 use crate::profile::{Operation, timed};
 
 /// The backward pass of a recurrence: gradients of the projections, initial state, weight and bias.
@@ -81,6 +82,60 @@ impl<B: Host> Backward<B, 9> for DecoderBackward {
             (d.bias, vec![n]),
         ];
         register::<B, 9>(&ops, gradients, grads);
+    }
+}
+
+/// The backward pass of a linear layer: gradients of its input, weight and bias, as far as they are wanted.
+#[derive(Debug)]
+pub(crate) struct LinearBackward;
+
+impl<B: Host> Backward<B, 3> for LinearBackward {
+    type State = LinearTensors<B>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let d_y = B::contiguous(grads.consume::<B>(&ops.node));
+        let (linear, d_y) = (ops.state.numeric(), B::slice(&d_y));
+        let [x, weight, bias] = ops.parents.each_ref().map(Option::is_some);
+        let gradients = timed(Operation::Linear, || {
+            [
+                (x.then(|| linear.input_gradient(d_y)), vec![linear.x.len() / linear.input, linear.input]),
+                (weight.then(|| linear.weight_gradient(d_y)), vec![linear.input, linear.output]),
+                ((bias && ops.state.has_bias).then(|| sum_of_rows(d_y, linear.output)), vec![linear.output]),
+            ]
+        });
+        register::<B, 3>(&ops, gradients, grads);
+    }
+}
+
+/// The backward pass of the readout: gradients of what is seen, the embedded words, the three weights and the bias.
+#[derive(Debug)]
+pub(crate) struct ReadoutBackward;
+
+/// What a readout keeps for its backward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadoutKept<B: Host> {
+    pub tensors: ReadoutTensors<B>,
+    pub tape: Arc<ReadoutTape>,
+}
+
+impl<B: Host> Backward<B, 6> for ReadoutBackward {
+    type State = ReadoutKept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 6>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let d_units = B::contiguous(grads.consume::<B>(&ops.node));
+        let readout = ops.state.tensors.numeric();
+        let d = timed(Operation::Linear, || readout.backward(&ops.state.tape, B::slice(&d_units)));
+        let rows = readout.embedded.len() / readout.m;
+        let width = readout.seen.len() / rows;
+        let gradients = [
+            (Some(d.seen), vec![rows, width]),
+            (Some(d.embedded), vec![rows, readout.m]),
+            (Some(d.state_weight), vec![readout.n, readout.pieces]),
+            (Some(d.context_weight), vec![width - readout.n, readout.pieces]),
+            (Some(d.embedding_weight), vec![readout.m, readout.pieces]),
+            (Some(d.bias), vec![readout.pieces]),
+        ];
+        register::<B, 6>(&ops, gradients, grads);
     }
 }
 

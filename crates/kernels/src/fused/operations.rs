@@ -8,10 +8,13 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, NdArray, backend_extension};
 use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
 use rnnsearch_numeric::gru::{Gru, GruTape};
+use rnnsearch_numeric::linear::{Linear, Readout, ReadoutTape};
 use rnnsearch_numeric::output::Output;
 use rnnsearch_numeric::{Memory, Reset};
 
-use super::backward::{DecoderBackward, DecoderKept, GruBackward, GruKept, LossBackward};
+use super::backward::{
+    DecoderBackward, DecoderKept, GruBackward, GruKept, LinearBackward, LossBackward, ReadoutBackward, ReadoutKept,
+};
 use super::host::{Host, size};
 use crate::profile::{Operation, timed};
 
@@ -29,6 +32,8 @@ pub(crate) struct GruForm {
 /// What a decoder takes beside tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct DecoderForm {
+    /// The words of each target, where some have padding.
+    pub lengths: Option<Vec<usize>>,
     /// What multiplies the states in the recurrent products, `[tgt_len or 1, batch, n]`.
     pub dropout: Option<Vec<f32>>,
     pub reset: Reset,
@@ -67,6 +72,24 @@ pub(crate) trait FusedOperations: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         form: DecoderForm,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::linear`]; `bias` is zeros where there is none.
+    fn fused_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        has_bias: bool,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::readout`].
+    fn fused_readout(
+        seen: FloatTensor<Self>,
+        embedded: FloatTensor<Self>,
+        state_weight: FloatTensor<Self>,
+        context_weight: FloatTensor<Self>,
+        embedding_weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
     /// See [`crate::output_loss`].
@@ -135,6 +158,7 @@ impl<B: Host> DecoderTensors<B> {
             batch: size(&self.initial, 0),
             initial: B::slice(&self.initial),
             dropout: self.form.dropout.as_deref(),
+            lengths: self.form.lengths.as_deref(),
             memory: Memory {
                 src_len: size(&self.keys, 1),
                 annotation: size(&self.annotations, 2),
@@ -157,6 +181,60 @@ impl<B: Host> DecoderTensors<B> {
         let len = size(&projected, 0);
         let (outputs, tape) = timed(Operation::DecoderForward, || decoder.forward(B::into_vec(projected)));
         (B::tensor(outputs, &[len, decoder.batch, decoder.n + decoder.memory.annotation]), tape)
+    }
+}
+
+/// The tensors of a linear layer that both passes read, contiguous.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearTensors<B: Host> {
+    pub x: FloatTensor<B>,
+    pub weight: FloatTensor<B>,
+    pub has_bias: bool,
+}
+
+impl<B: Host> LinearTensors<B> {
+    /// The layer on slices.
+    pub(crate) fn numeric(&self) -> Linear<'_> {
+        let (x, weight) = (B::slice(&self.x), B::slice(&self.weight));
+        Linear { input: size(&self.weight, 0), output: size(&self.weight, 1), x, weight }
+    }
+
+    fn forward(&self, bias: &FloatTensor<B>) -> FloatTensor<B> {
+        let linear = self.numeric();
+        let y = timed(Operation::Linear, || linear.forward(self.has_bias.then(|| B::slice(bias))));
+        B::tensor(y, &[size(&self.x, 0), linear.output])
+    }
+}
+
+/// The tensors of a readout that both passes read, contiguous.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadoutTensors<B: Host> {
+    pub seen: FloatTensor<B>,
+    pub embedded: FloatTensor<B>,
+    pub state_weight: FloatTensor<B>,
+    pub context_weight: FloatTensor<B>,
+    pub embedding_weight: FloatTensor<B>,
+}
+
+impl<B: Host> ReadoutTensors<B> {
+    /// The readout on slices.
+    pub(crate) fn numeric(&self) -> Readout<'_> {
+        Readout {
+            n: size(&self.state_weight, 0),
+            m: size(&self.embedding_weight, 0),
+            pieces: size(&self.state_weight, 1),
+            seen: B::slice(&self.seen),
+            embedded: B::slice(&self.embedded),
+            state_weight: B::slice(&self.state_weight),
+            context_weight: B::slice(&self.context_weight),
+            embedding_weight: B::slice(&self.embedding_weight),
+        }
+    }
+
+    fn forward(&self, bias: &FloatTensor<B>) -> (FloatTensor<B>, ReadoutTape) {
+        let readout = self.numeric();
+        let (units, tape) = timed(Operation::Linear, || readout.forward(B::slice(bias)));
+        (B::tensor(units, &[size(&self.seen, 0), readout.pieces / 2]), tape)
     }
 }
 
@@ -212,6 +290,29 @@ macro_rules! on_host {
                 }
                 .forward(projected)
                 .0
+            }
+
+            fn fused_linear(
+                x: FloatTensor<Self>,
+                weight: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                has_bias: bool,
+            ) -> FloatTensor<Self> {
+                let [x, weight, bias] = [x, weight, bias].map(Self::contiguous);
+                LinearTensors::<Self> { x, weight, has_bias }.forward(&bias)
+            }
+
+            fn fused_readout(
+                seen: FloatTensor<Self>,
+                embedded: FloatTensor<Self>,
+                state_weight: FloatTensor<Self>,
+                context_weight: FloatTensor<Self>,
+                embedding_weight: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                let [seen, embedded, state_weight, context_weight, embedding_weight, bias] =
+                    [seen, embedded, state_weight, context_weight, embedding_weight, bias].map(Self::contiguous);
+                ReadoutTensors::<Self> { seen, embedded, state_weight, context_weight, embedding_weight }.forward(&bias).0
             }
 
             fn fused_loss(
@@ -279,6 +380,43 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
                 prep.finish(DecoderKept { tensors, outputs: outputs.clone(), tape: Arc::new(tape) }, outputs)
             }
             OpsKind::UnTracked(prep) => prep.finish(outputs),
+        }
+    }
+
+    fn fused_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        has_bias: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let [x, weight, bias] = [x, weight, bias].map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors = LinearTensors::<B> { x, weight, has_bias };
+        let y = tensors.forward(&bias);
+        match LinearBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(tensors, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn fused_readout(
+        seen: FloatTensor<Self>,
+        embedded: FloatTensor<Self>,
+        state_weight: FloatTensor<Self>,
+        context_weight: FloatTensor<Self>,
+        embedding_weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let tracked = [&seen, &embedded, &state_weight, &context_weight, &embedding_weight, &bias];
+        let nodes = tracked.map(|tensor| tensor.node());
+        let [seen, embedded, state_weight, context_weight, embedding_weight, bias] =
+            [seen, embedded, state_weight, context_weight, embedding_weight, bias]
+                .map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors = ReadoutTensors::<B> { seen, embedded, state_weight, context_weight, embedding_weight };
+        let (units, tape) = tensors.forward(&bias);
+        match ReadoutBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(ReadoutKept { tensors, tape: Arc::new(tape) }, units),
+            OpsKind::UnTracked(prep) => prep.finish(units),
         }
     }
 
