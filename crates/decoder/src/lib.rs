@@ -14,11 +14,13 @@
 //! The main text's g(y_{i-1}, s_i, c_i) reads the *new* state; the appendix prints s_{i-1} there. We follow the main text.
 
 mod attention;
+mod embedding;
 mod model;
 mod names;
 mod readout;
 mod recurrent;
 
 pub use attention::Attention;
+pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
-pub use names::{ShapeMismatch, Values, gradients, load_parameters, parameter_name, parameters};
+pub use names::{Gradient, ShapeMismatch, Values, load_parameters, parameter_name, parameters};

@@ -10,8 +10,13 @@ use rnnsearch_encoder::{Annotations, Encoder, Gru};
 use rnnsearch_kernels::{Dropout, Padding, output_loss};
 
 use crate::Attention;
+use crate::embedding::{Ids, Lookups, Loss};
 use crate::readout::Readout;
 use crate::recurrent::{AttendingLayer, Seen, upper_sequence, upper_step};
+
+/// The names of the embedding tables among the parameters.
+const SOURCE_EMBEDDING: &str = "source_embedding";
+const TARGET_EMBEDDING: &str = "target_embedding";
 
 /// The shape of a model: its settings and the sizes of its vocabularies.
 #[derive(Clone, Debug)]
@@ -55,7 +60,7 @@ struct Bridge {
 /// A padded batch of source sentences on a device.
 #[derive(Clone, Debug)]
 pub struct Source {
-    ids: Tensor<2, Int>,
+    ids: Ids,
     padding: Padding,
 }
 
@@ -64,7 +69,7 @@ pub struct Source {
 pub struct Batch {
     /// The source sentences.
     pub source: Source,
-    previous: Tensor<2, Int>,
+    previous: Ids,
     padding: Padding,
     /// Of the flattened `[tgt_len, batch]` target positions, those that are real.
     real: Tensor<1, Int>,
@@ -96,7 +101,7 @@ impl Source {
     /// Puts padded ids `[src_len, batch]`, row by row, on a device.
     pub fn new(ids: &[i32], lengths: &[usize], device: &Device) -> Self {
         let src_len = ids.len() / lengths.len();
-        Self { ids: integers(ids, [src_len, lengths.len()], device), padding: Padding::new(lengths, src_len, device) }
+        Self { ids: Ids::new(ids, lengths.len(), device), padding: Padding::new(lengths, src_len, device) }
     }
 }
 
@@ -111,7 +116,7 @@ impl Batch {
         let words: Vec<i32> = real.iter().map(|&flat| targets[flat as usize]).collect();
         Self {
             source,
-            previous: integers(previous, [tgt_len, batch], device),
+            previous: Ids::new(previous, batch, device),
             padding: Padding::new(target_lengths, tgt_len, device),
             target_tokens: real.len(),
             targets: integers(&words, [words.len()], device),
@@ -174,17 +179,12 @@ impl RnnSearch {
         }
     }
 
-    /// The cross-entropy of a batch in nats, summed over its real target tokens: `[1]`.
+    /// The cross-entropy of a batch.
     ///
     /// `smoothing` is the share of the target distribution that all words get equally. `dropout` is given while training.
-    pub fn loss(
-        &self,
-        batch: &Batch,
-        config: &ModelConfig,
-        smoothing: f64,
-        mut dropout: Option<&mut Dropout>,
-    ) -> Tensor<1> {
-        let readout = self.teach(batch, config, dropout.as_deref_mut());
+    pub fn loss(&self, batch: &Batch, config: &ModelConfig, smoothing: f64, mut dropout: Option<&mut Dropout>) -> Loss {
+        let mut lookups = Lookups::default();
+        let readout = self.teach(batch, config, &mut lookups, dropout.as_deref_mut());
         let [tgt_len, sentences, units] = readout.dims();
         let readout = match dropout {
             Some(d) => d.sequence(readout, config.dropout.readout, config.dropout.variational),
@@ -192,12 +192,23 @@ impl RnnSearch {
         };
         let readout = readout.reshape([tgt_len * sentences, units]);
         let readout = if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) };
-        output_loss(readout, self.output_weight(), self.output_bias.val(), batch.targets.clone(), smoothing)
+        let nats = output_loss(readout, self.output_weight(), self.output_bias.val(), batch.targets.clone(), smoothing);
+        Loss { nats, lookups }
     }
 
     /// The annotations of a batch of sources.
-    pub fn annotate(&self, source: &Source, config: &ModelConfig, mut dropout: Option<&mut Dropout>) -> Annotations {
-        let embedded = embed(self.source_embedding.val(), &source.ids);
+    pub fn annotate(&self, source: &Source, config: &ModelConfig) -> Annotations {
+        self.read(source, config, &mut Lookups::default(), None)
+    }
+
+    fn read(
+        &self,
+        source: &Source,
+        config: &ModelConfig,
+        lookups: &mut Lookups,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Annotations {
+        let embedded = lookups.embed(SOURCE_EMBEDDING, self.source_embedding.val(), &source.ids);
         let embedded = match dropout.as_deref_mut() {
             Some(d) => d.sequence(embedded, config.dropout.embedding, config.dropout.variational),
             None => embedded,
@@ -207,7 +218,7 @@ impl RnnSearch {
 
     /// The state before the first target word, a row a source.
     pub fn start(&self, source: &Source, config: &ModelConfig) -> DecoderState {
-        let annotations = self.annotate(source, config, None);
+        let annotations = self.annotate(source, config);
         let layers = self.initial_states(&annotations);
         DecoderState { layers, seen: self.see(annotations, &source.padding) }
     }
@@ -235,12 +246,19 @@ impl RnnSearch {
     }
 
     /// The readout t_i of known targets, `[tgt_len, batch, l]`.
-    fn teach(&self, batch: &Batch, config: &ModelConfig, mut dropout: Option<&mut Dropout>) -> Tensor<3> {
+    fn teach(
+        &self,
+        batch: &Batch,
+        config: &ModelConfig,
+        lookups: &mut Lookups,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Tensor<3> {
         let rates = &config.dropout;
-        let annotations = self.annotate(&batch.source, config, dropout.as_deref_mut());
+        let annotations = self.read(&batch.source, config, lookups, dropout.as_deref_mut());
         let initial = self.initial_states(&annotations);
         let seen = self.see(annotations, &batch.source.padding);
-        let embedded = embed(self.target_embedding(), &batch.previous);
+        let name = if self.target_embedding.is_some() { TARGET_EMBEDDING } else { SOURCE_EMBEDDING };
+        let embedded = lookups.embed(name, self.target_embedding(), &batch.previous);
         let embedded = match dropout.as_deref_mut() {
             Some(d) => d.sequence(embedded, rates.embedding, rates.variational),
             None => embedded,
@@ -312,13 +330,6 @@ fn context_size(config: &ModelConfig) -> usize {
         AttentionKind::Additive => 2 * config.encoder_hidden,
         AttentionKind::None => config.encoder_hidden,
     }
-}
-
-/// Rows of an embedding table for ids `[len, batch]`: `[len, batch, m]`.
-fn embed(table: Tensor<2>, ids: &Tensor<2, Int>) -> Tensor<3> {
-    let [len, batch] = ids.dims();
-    let [_, m] = table.dims();
-    table.select(0, ids.clone().reshape([len * batch])).reshape([len, batch, m])
 }
 
 fn integers<const D: usize>(values: &[i32], shape: [usize; D], device: &Device) -> Tensor<D, Int> {

@@ -44,9 +44,23 @@ pub fn parameters(model: &RnnSearch) -> BTreeMap<String, Values> {
     collector.parameters
 }
 
-/// The gradient of `loss` for every parameter it depends on, flattened, by name.
-pub fn gradients(loss: &Tensor<1>, model: &RnnSearch) -> BTreeMap<String, Tensor<1>> {
-    let mut collector = GradientCollector { path: Vec::new(), tape: loss.backward(), gradients: BTreeMap::new() };
+/// The gradient of a parameter.
+#[derive(Clone, Debug)]
+pub enum Gradient {
+    /// Of all its elements, flattened.
+    Dense(Tensor<1>),
+    /// Of those rows of an embedding table that were looked up; it is 0 in all others.
+    Rows {
+        /// The rows, in ascending order.
+        rows: Vec<usize>,
+        /// Their gradients, `[rows.len(), m]`.
+        values: Tensor<2>,
+    },
+}
+
+/// The gradients that a backward pass has left for parameters themselves.
+pub(crate) fn dense_gradients(model: &RnnSearch, tape: &mut Gradients) -> BTreeMap<String, Gradient> {
+    let mut collector = GradientCollector { path: Vec::new(), tape, gradients: BTreeMap::new() };
     model.visit(&mut collector);
     collector.gradients
 }
@@ -106,13 +120,13 @@ impl ModuleVisitor for Collector {
     }
 }
 
-struct GradientCollector {
+struct GradientCollector<'a> {
     path: Vec<String>,
-    tape: Gradients,
-    gradients: BTreeMap<String, Tensor<1>>,
+    tape: &'a mut Gradients,
+    gradients: BTreeMap<String, Gradient>,
 }
 
-impl ModuleVisitor for GradientCollector {
+impl ModuleVisitor for GradientCollector<'_> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.into());
     }
@@ -122,9 +136,9 @@ impl ModuleVisitor for GradientCollector {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad_remove(&mut self.tape) {
+        if let Some(gradient) = param.val().grad_remove(self.tape) {
             let size = gradient.shape().num_elements();
-            self.gradients.insert(parameter_name(&self.path), gradient.reshape([size]));
+            self.gradients.insert(parameter_name(&self.path), Gradient::Dense(gradient.reshape([size])));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor};
 use rnnsearch_config::ModelConfig;
-use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch, Source, Values, gradients, load_parameters, parameters};
+use rnnsearch_decoder::{Batch, Gradient, ModelSettings, RnnSearch, Source, Values, load_parameters, parameters};
 use rnnsearch_kernels::Dropout;
 use rnnsearch_kernels::device::DeviceName;
 use safetensors::SafeTensors;
@@ -114,7 +114,7 @@ fn assert_close(what: &str, given: &[f32], expected: &[f32], tolerance: f32, flo
 #[test]
 fn annotations_are_those_of_the_reference() {
     for (case, device) in cases().iter().flat_map(|case| devices().map(|device| (case, device))) {
-        let annotations = case.model(&device).annotate(&case.source(&device), &case.settings.config, None);
+        let annotations = case.model(&device).annotate(&case.source(&device), &case.settings.config);
         let (given, expected) = (values(annotations.all), case.expected("annotations"));
         assert_close(&format!("{} annotations", case.name), &given, expected, 1e-5, 1.0);
     }
@@ -126,16 +126,29 @@ fn loss_and_all_gradients_are_those_of_the_reference() {
         let device = device.autodiff();
         let model = case.model(&device);
         let batch = case.batch(&device);
-        let loss = model
-            .loss(&batch, &case.settings.config, case.label_smoothing, None)
-            .div_scalar(batch.target_tokens as f64);
-        assert_close(&format!("{} loss", case.name), &values(loss.clone()), case.expected("loss"), 1e-5, 1.0);
-        let gradients = gradients(&loss, &model);
-        for (name, (_, expected)) in case.named("grad.") {
-            let given = values(gradients[&name].clone());
+        let loss = model.loss(&batch, &case.settings.config, case.label_smoothing, None);
+        let mean = values(loss.nats.clone())[0] / batch.target_tokens as f32;
+        assert_close(&format!("{} loss", case.name), &[mean], case.expected("loss"), 1e-5, 1.0);
+        let gradients = loss.gradients(&model, batch.target_tokens);
+        for (name, (shape, expected)) in case.named("grad.") {
+            let given = dense(&gradients[&name], &shape);
             assert_close(&format!("{} gradient of {name}", case.name), &given, &expected, 1e-4, 1e-6);
         }
         assert_eq!(gradients.len(), case.named("param.").len());
+    }
+}
+
+/// All elements of a gradient.
+fn dense(gradient: &Gradient, shape: &[usize]) -> Vec<f32> {
+    match gradient {
+        Gradient::Dense(all) => values(all.clone()),
+        Gradient::Rows { rows, values: given } => {
+            let (mut all, width) = (vec![0.0; shape.iter().product()], shape[1]);
+            for (row, given) in rows.iter().zip(values(given.clone()).chunks_exact(width)) {
+                all[row * width..][..width].copy_from_slice(given);
+            }
+            all
+        }
     }
 }
 
@@ -192,12 +205,14 @@ fn gradients_are_the_slopes_of_the_loss() {
             let loss =
                 |model: &RnnSearch| model.loss(&batch, &config, case.label_smoothing, Some(&mut Dropout::new(3, 5)));
             let model = case.model(&device);
-            let slopes = gradients(&loss(&model), &model);
+            let slopes = loss(&model).gradients(&model, 1);
+            let all = parameters(&model);
             let direction = |name: &str, i: usize| ((i * 7919 + name.len() * 104_729) % 13) as f32 / 6.0 - 1.0;
             let slope: f64 = slopes
                 .iter()
                 .flat_map(|(name, slope)| {
-                    values(slope.clone()).into_iter().enumerate().map(move |(i, g)| f64::from(g * direction(name, i)))
+                    let slope = dense(slope, &all[name].0).into_iter().enumerate();
+                    slope.map(move |(i, g)| f64::from(g * direction(name, i)))
                 })
                 .sum();
             let moved = |by: f32| {
@@ -206,7 +221,7 @@ fn gradients_are_the_slopes_of_the_loss() {
                     values.iter_mut().enumerate().for_each(|(i, value)| *value += by * direction(name, i));
                 }
                 let model = load_parameters(RnnSearch::blank(&case.settings, &device), moved).unwrap();
-                f64::from(values(loss(&model))[0])
+                f64::from(values(loss(&model).nats)[0])
             };
             let epsilon = 3e-4;
             let difference = (moved(epsilon) - moved(-epsilon)) / (2.0 * f64::from(epsilon));

@@ -33,6 +33,25 @@ pub fn adam(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensor
     }
 }
 
+/// One update of Adam of some rows of a table, in ascending order, in place: `gradient` is theirs, `[rows.len(), m]`.
+///
+/// # Panics
+///
+/// Where the plain definitions serve.
+pub fn adam_rows(tensors: AdamTensors, gradient: Tensor<2>, rows: Vec<usize>, adam: Adam) -> AdamTensors {
+    let AdamTensors { parameter, first, second } = tensors;
+    let (parameter, first, second) = <Dispatch as HostOperations>::adam_rows(
+        parameter.into_dispatch(),
+        gradient.into_dispatch(),
+        first.into_dispatch(),
+        second.into_dispatch(),
+        rows,
+        adam,
+    );
+    let [parameter, first, second] = [parameter, first, second].map(Tensor::from_dispatch);
+    AdamTensors { parameter, first, second }
+}
+
 /// The length of all gradients as one vector.
 pub fn norm(gradients: &[Tensor<1>]) -> f64 {
     let square = |gradient: &Tensor<1>| match kernel_of(&gradient.device()) {
@@ -76,6 +95,15 @@ trait HostOperations: Backend {
         adam: Adam,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    fn adam_rows(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        rows: Vec<usize>,
+        adam: Adam,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
     fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -94,6 +122,24 @@ macro_rules! on_host {
                 let gradient = Self::contiguous(gradient);
                 timed(Operation::Optimizer, || {
                     adam.update(&mut parameter, Self::slice(&gradient), &mut first, &mut second);
+                });
+                let tensor = |elements| Self::tensor(elements, &shape);
+                (tensor(parameter), tensor(first), tensor(second))
+            }
+
+            fn adam_rows(
+                parameter: FloatTensor<Self>,
+                gradient: FloatTensor<Self>,
+                first: FloatTensor<Self>,
+                second: FloatTensor<Self>,
+                rows: Vec<usize>,
+                adam: Adam,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+                let (shape, width) = ([size(&parameter, 0)], size(&gradient, 1));
+                let [mut parameter, mut first, mut second] = [parameter, first, second].map(Self::into_vec);
+                let gradient = Self::contiguous(gradient);
+                timed(Operation::Optimizer, || {
+                    adam.update_rows(&rows, width, &mut parameter, Self::slice(&gradient), &mut first, &mut second);
                 });
                 let tensor = |elements| Self::tensor(elements, &shape);
                 (tensor(parameter), tensor(first), tensor(second))

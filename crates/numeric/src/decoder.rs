@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use crate::attention::AttendBackward;
 use crate::cell::{Cell, CellBackward, StepBackward, Steps, mask};
 use crate::gru::Active;
-use crate::product::{Matrix, Packed, Write, product};
+use crate::linear::sum_of_rows;
+use crate::product::{Matrix, Packed, Write, product_of};
 use crate::rows::{Deal, Rows, only, play, read, row};
 use crate::{Memory, Reset, vector};
 
@@ -301,16 +302,11 @@ impl Decoder<'_> {
         let recurrent =
             Steps { n, input: from.input, inner: &from.tape.inner, d_gates: &d.gates, d_product: &d.product };
         let contexts = Matrix::new(outputs, steps, self.width()).columns(n..n + width);
-        let mut context = vec![0.0; width * 3 * n];
-        product(contexts.transposed(), Matrix::new(&d.gates, steps, 3 * n), &mut context, 3 * n, Write::Set);
+        let context = product_of(contexts.transposed(), Matrix::new(&d.gates, steps, 3 * n));
         let attention = self.memory.attention;
-        let mut query = vec![0.0; n * attention];
         let previous = Matrix::new(from.previous, steps, n).transposed();
-        product(previous, Matrix::new(&d.queries, steps, attention), &mut query, attention, Write::Set);
-        let mut energy = vec![0.0; attention];
-        for row in d.energies.chunks_exact(attention) {
-            vector::add(&mut energy, row);
-        }
+        let query = product_of(previous, Matrix::new(&d.queries, steps, attention));
+        let energy = sum_of_rows(&d.energies, attention);
         let (weight, bias) = (recurrent.weight_gradient(), recurrent.bias_gradient());
         let annotations = self.annotations_gradient(&from.tape.alignments, &d.contexts);
         DecoderGradients {

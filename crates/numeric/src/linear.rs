@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::product::{Matrix, Write, product};
+use crate::product::{Matrix, Write, product, product_of};
 use crate::vector;
 
 /// The columns of a bias' gradient that are summed together.
@@ -29,30 +29,23 @@ impl Linear<'_> {
     /// y, `[rows, output]`; `bias` is b, `[output]`.
     pub fn forward(&self, bias: Option<&[f32]>) -> Vec<f32> {
         let (x, weight) = self.matrices();
-        let (mut y, write) = match bias {
-            Some(bias) => (repeated(bias, self.rows()), Write::Add),
-            None => (vec![0.0; self.rows() * self.output], Write::Set),
-        };
-        product(x, weight, &mut y, self.output, write);
+        let mut y = product_of(x, weight);
+        if let Some(bias) = bias {
+            y.par_chunks_mut(self.output).for_each(|row| vector::add(row, bias));
+        }
         y
     }
 
     /// The gradient of x from that of y.
     pub fn input_gradient(&self, d_y: &[f32]) -> Vec<f32> {
-        let mut d_x = vec![0.0; self.x.len()];
         let (_, weight) = self.matrices();
-        let d_y = Matrix::new(d_y, self.rows(), self.output);
-        product(d_y, weight.transposed(), &mut d_x, self.input, Write::Set);
-        d_x
+        product_of(Matrix::new(d_y, self.rows(), self.output), weight.transposed())
     }
 
     /// The gradient of W from that of y.
     pub fn weight_gradient(&self, d_y: &[f32]) -> Vec<f32> {
-        let mut d_weight = vec![0.0; self.weight.len()];
         let (x, _) = self.matrices();
-        let d_y = Matrix::new(d_y, self.rows(), self.output);
-        product(x.transposed(), d_y, &mut d_weight, self.output, Write::Set);
-        d_weight
+        product_of(x.transposed(), Matrix::new(d_y, self.rows(), self.output))
     }
 
     fn matrices(&self) -> (Matrix<'_>, Matrix<'_>) {
@@ -124,17 +117,20 @@ impl Readout<'_> {
 
     /// t_i, `[rows, l]`; `bias` is `[2l]`.
     pub fn forward(&self, bias: &[f32]) -> (Vec<f32>, ReadoutTape) {
-        let mut sums = repeated(bias, self.rows());
-        for (x, weight) in self.parts() {
+        let [state, context, word] = self.parts();
+        let mut sums = product_of(state.0, state.1);
+        for (x, weight) in [context, word] {
             product(x, weight, &mut sums, self.pieces, Write::Add);
         }
         let mut tape = ReadoutTape { second_won: vec![false; sums.len() / 2] };
         let mut units = vec![0.0; sums.len() / 2];
         let rows = units.par_chunks_mut(self.pieces / 2).zip(tape.second_won.par_chunks_mut(self.pieces / 2));
         rows.zip(sums.par_chunks(self.pieces)).for_each(|((units, second_won), sums)| {
-            for ((unit, second_won), pair) in units.iter_mut().zip(second_won).zip(sums.chunks_exact(2)) {
-                *second_won = pair[1] > pair[0];
-                *unit = if *second_won { pair[1] } else { pair[0] };
+            let pairs = sums.chunks_exact(2).zip(bias.chunks_exact(2));
+            for ((unit, second_won), (pair, bias)) in units.iter_mut().zip(second_won).zip(pairs) {
+                let (first, second) = (pair[0] + bias[0], pair[1] + bias[1]);
+                *second_won = second > first;
+                *unit = if *second_won { second } else { first };
             }
         });
         (units, tape)
@@ -151,25 +147,14 @@ impl Readout<'_> {
         });
         let width = self.seen.len() / self.rows();
         let mut seen = vec![0.0; self.seen.len()];
-        let mut embedded = vec![0.0; self.embedded.len()];
         let d = Matrix::new(&d_sums, self.rows(), self.pieces);
         let [state, context, word] = self.parts();
         product(d, state.1.transposed(), &mut seen, width, Write::Set);
         product(d, context.1.transposed(), &mut seen[self.n..], width, Write::Set);
-        product(d, word.1.transposed(), &mut embedded, self.m, Write::Set);
-        let weight = |x: Matrix, weight: &[f32]| {
-            let mut gradient = vec![0.0; weight.len()];
-            product(x.transposed(), d, &mut gradient, self.pieces, Write::Set);
-            gradient
-        };
-        ReadoutGradients {
-            state_weight: weight(state.0, self.state_weight),
-            context_weight: weight(context.0, self.context_weight),
-            embedding_weight: weight(word.0, self.embedding_weight),
-            bias: sum_of_rows(&d_sums, self.pieces),
-            seen,
-            embedded,
-        }
+        let [state_weight, context_weight, embedding_weight] =
+            [state.0, context.0, word.0].map(|x| product_of(x.transposed(), d));
+        let (embedded, bias) = (product_of(d, word.1.transposed()), sum_of_rows(&d_sums, self.pieces));
+        ReadoutGradients { seen, embedded, state_weight, context_weight, embedding_weight, bias }
     }
 
     /// States, contexts and words, each with its weight.
@@ -183,10 +168,4 @@ impl Readout<'_> {
             (Matrix::new(self.embedded, rows, self.m), weight(self.embedding_weight, self.m)),
         ]
     }
-}
-
-fn repeated(row: &[f32], rows: usize) -> Vec<f32> {
-    let mut all = Vec::with_capacity(rows * row.len());
-    (0..rows).for_each(|_| all.extend_from_slice(row));
-    all
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::linear::add_rows;
-use crate::product::{Matrix, Write, product};
+use crate::product::{Matrix, Write, product, product_of};
 use crate::vector;
 
 /// The floats of a slice of logits: what is stored instead of `[tokens, vocabulary]`.
@@ -45,8 +45,8 @@ impl Output<'_> {
     pub fn loss_and_gradients(&self) -> (f64, OutputGradients) {
         let (size, vocabulary) = (self.size, self.bias.len());
         let mut d = OutputGradients {
-            readout: vec![0.0; self.readout.len()],
-            weight: vec![0.0; self.weight.len()],
+            readout: Vec::with_capacity(self.readout.len()),
+            weight: Vec::new(),
             bias: vec![0.0; vocabulary],
         };
         let weight = Matrix::new(self.weight, size, vocabulary).transposed();
@@ -55,8 +55,12 @@ impl Output<'_> {
             let range = from * size..(from + tokens) * size;
             let d_matrix = Matrix::new(d_logits, tokens, vocabulary);
             let readout = Matrix::new(&self.readout[range.clone()], tokens, size).transposed();
-            product(d_matrix, weight, &mut d.readout[range], size, Write::Set);
-            product(readout, d_matrix, &mut d.weight, vocabulary, if from == 0 { Write::Set } else { Write::Add });
+            d.readout.extend(product_of(d_matrix, weight));
+            if from == 0 {
+                d.weight = product_of(readout, d_matrix);
+            } else {
+                product(readout, d_matrix, &mut d.weight, vocabulary, Write::Add);
+            }
             add_rows(&mut d.bias, d_logits);
         });
         (loss, d)
@@ -68,18 +72,16 @@ impl Output<'_> {
         assert!(self.targets.iter().all(|target| *target < vocabulary), "targets are words of the vocabulary");
         let weight = Matrix::new(self.weight, self.size, vocabulary);
         let tokens = (SLICE / vocabulary).clamp(1, self.targets.len().max(1));
-        let mut logits = vec![0.0; tokens * vocabulary];
         let mut losses = vec![0.0; self.targets.len()];
         for (slice, (losses, targets)) in losses.chunks_mut(tokens).zip(self.targets.chunks(tokens)).enumerate() {
             let from = slice * tokens;
-            let logits = &mut logits[..targets.len() * vocabulary];
             let readout = &self.readout[from * self.size..(from + targets.len()) * self.size];
-            product(Matrix::new(readout, targets.len(), self.size), weight, logits, vocabulary, Write::Set);
+            let mut logits = product_of(Matrix::new(readout, targets.len(), self.size), weight);
             let rows = logits.par_chunks_exact_mut(vocabulary).zip(losses).zip(targets);
             rows.for_each(|((logits, loss), target)| {
                 *loss = vector::cross_entropy(logits, self.bias, *target, self.smoothing);
             });
-            visit(from, logits);
+            visit(from, &logits);
         }
         losses.iter().map(|loss| f64::from(*loss)).sum()
     }

@@ -3,6 +3,7 @@
 use rnnsearch_numeric::decoder::Decoder;
 use rnnsearch_numeric::gru::Gru;
 use rnnsearch_numeric::output::Output;
+use rnnsearch_numeric::product::{Matrix, Write, product, product_of};
 use rnnsearch_numeric::{Memory, Reset};
 
 /// Numbers without a pattern, within -scale..scale.
@@ -134,4 +135,27 @@ fn loss_on_threads_and_in_slices() {
         .map(|i| Output { readout: &readout[i * size..][..size], targets: &targets[i..=i], ..output }.loss())
         .sum();
     assert!((whole - single).abs() < 1e-6 * whole, "{whole} is not {single}");
+}
+
+/// A row's product does not depend on how many rows there are, nor on the threads.
+#[test]
+fn products_by_rows() {
+    for (m, k, n) in [(300, 40, 500), (130, 1300, 70), (70, 700, 1), (65, 513, 64), (9, 2, 3), (140, 600, 7)] {
+        let (a, b) = (numbers(m * k, 1, 1.0), numbers(k * n, 2, 1.0));
+        let weight = Matrix::new(&b, k, n);
+        let all = product_of(Matrix::new(&a, m, k), weight);
+        same_on_all_threads(|| product_of(Matrix::new(&a, m, k), weight));
+        for rows in [1, 2, 3, 7, 33, 64, 65] {
+            let rows = rows.min(m);
+            assert!(
+                product_of(Matrix::new(&a[..rows * k], rows, k), weight) == all[..rows * n],
+                "{rows} rows of {m} {k} {n}"
+            );
+            let mut added = vec![1.0; rows * n];
+            product(Matrix::new(&a[..rows * k], rows, k), weight, &mut added, n, Write::Add);
+            let mut expected = vec![1.0; m * n];
+            product(Matrix::new(&a, m, k), weight, &mut expected, n, Write::Add);
+            assert!(added == expected[..rows * n], "{rows} rows of {m} {k} {n}, added");
+        }
+    }
 }

@@ -3,28 +3,38 @@
 use std::collections::BTreeMap;
 
 use burn::prelude::*;
-use rnnsearch_decoder::{RnnSearch, gradients};
+use rnnsearch_decoder::{Gradient, Loss, RnnSearch};
 use rnnsearch_kernels::adam::norm;
 
-/// Gradients by parameter, each flattened.
+/// Gradients by parameter.
 pub(crate) struct Gradients {
-    by_name: BTreeMap<String, Tensor<1>>,
+    by_name: BTreeMap<String, Gradient>,
 }
 
 impl Gradients {
-    /// Computes the gradient of `loss` for every parameter.
-    pub fn of(loss: &Tensor<1>, model: &RnnSearch) -> Self {
-        Self { by_name: gradients(loss, model) }
+    /// Computes the gradient of `loss / tokens` for every parameter.
+    pub fn of(loss: &Loss, tokens: usize, model: &RnnSearch) -> Self {
+        Self { by_name: loss.gradients(model, tokens) }
     }
 
     /// The length of all gradients as one vector.
     pub fn norm(&self) -> f64 {
-        let gradients: Vec<Tensor<1>> = self.by_name.values().cloned().collect();
+        let flat = |gradient: &Gradient| match gradient {
+            Gradient::Dense(all) => all.clone(),
+            Gradient::Rows { values, .. } => flatten(values.clone()),
+        };
+        let gradients: Vec<Tensor<1>> = self.by_name.values().map(flat).collect();
         norm(&gradients)
     }
 
     /// Takes the gradient of a parameter; none where the loss does not depend on it.
-    pub fn take(&mut self, name: &str) -> Option<Tensor<1>> {
+    pub fn take(&mut self, name: &str) -> Option<Gradient> {
         self.by_name.remove(name)
     }
+}
+
+/// The elements of a tensor, row after row.
+pub(crate) fn flatten<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    let size = tensor.shape().num_elements();
+    tensor.reshape([size])
 }

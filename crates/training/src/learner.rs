@@ -32,9 +32,9 @@ impl Learner {
     /// whose dropout is drawn.
     pub fn gradients(&self, batch: &Batch, config: &Config, update: u64) -> (f64, Gradients) {
         let mut dropout = Dropout::new(config.training.seed, update);
-        let sum = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
-        let gradients = Gradients::of(&sum.clone().div_scalar(batch.target_tokens as f64), self.model());
-        (f64::from(sum.into_scalar::<f32>()), gradients)
+        let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
+        let gradients = Gradients::of(&loss, batch.target_tokens, self.model());
+        (f64::from(loss.nats.into_scalar::<f32>()), gradients)
     }
 
     /// Changes the weights.

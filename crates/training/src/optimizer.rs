@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{IndexingUpdateOp, TensorData};
 use rnnsearch_config::{OptimizerConfig, OptimizerKind};
-use rnnsearch_decoder::{RnnSearch, parameter_name};
-use rnnsearch_kernels::adam::{Adam, AdamTensors, adam};
+use rnnsearch_decoder::{Gradient, RnnSearch, parameter_name};
+use rnnsearch_kernels::adam::{Adam, AdamTensors, adam, adam_rows};
+use rnnsearch_kernels::{Kernel, kernel_of};
 
-use crate::gradients::Gradients;
+use crate::gradients::{Gradients, flatten};
 
 /// Changes weights by their gradients.
 pub(crate) struct Optimizer {
@@ -80,18 +81,72 @@ impl Optimizer {
 
     /// The new value of a parameter, all flattened.
     fn change(&mut self, name: &str, parameter: Tensor<1>, gradient: Tensor<1>, update: &Update) -> Tensor<1> {
+        let averages = self.averages_of(name, &parameter);
+        let (parameter, averages) = self.rule(parameter, averages, gradient, update);
+        self.averages.insert(name.into(), averages);
+        parameter
+    }
+
+    /// The new value of an embedding table, flattened, of which these rows were used. All others are left alone, and so are their
+    /// averages: what it costs depends on the batch, not on the vocabulary.
+    fn change_rows(
+        &mut self,
+        name: &str,
+        table: Tensor<1>,
+        rows: Vec<usize>,
+        gradient: Tensor<2>,
+        update: &Update,
+    ) -> Tensor<1> {
+        let averages = self.averages_of(name, &table);
+        let (device, [_, width]) = (table.device(), gradient.dims());
+        let (table, averages) = match (self.config.kind, averages) {
+            (OptimizerKind::Adam | OptimizerKind::Adamw, Averages { first, second: Some(second) })
+                if self.config.weight_decay == 0.0 && kernel_of(&device) == Kernel::Fused =>
+            {
+                let adam = self.adam(update.scale, update.learning_rate);
+                let tensors = AdamTensors { parameter: table, first, second };
+                let tensors = adam_rows(tensors, gradient, rows, adam);
+                (tensors.parameter, Averages { first: tensors.first, second: Some(tensors.second) })
+            }
+            (_, averages) => {
+                let rows = Rows::new(rows, width, &device);
+                let used = Averages {
+                    first: rows.of(&averages.first),
+                    second: averages.second.as_ref().map(|second| rows.of(second)),
+                };
+                let (parameter, used) = self.rule(rows.of(&table), used, flatten(gradient), update);
+                let second = averages.second.zip(used.second).map(|(second, used)| rows.replaced(second, used));
+                (rows.replaced(table, parameter), Averages { first: rows.replaced(averages.first, used.first), second })
+            }
+        };
+        self.averages.insert(name.into(), averages);
+        table
+    }
+
+    /// The averages of a parameter so far.
+    fn averages_of(&mut self, name: &str, parameter: &Tensor<1>) -> Averages {
+        self.averages.remove(name).unwrap_or_else(|| Averages {
+            first: parameter.zeros_like(),
+            second: (self.config.kind != OptimizerKind::Sgd).then(|| parameter.zeros_like()),
+        })
+    }
+
+    /// The rule itself: new values and averages of some elements.
+    fn rule(
+        &self,
+        parameter: Tensor<1>,
+        averages: Averages,
+        gradient: Tensor<1>,
+        update: &Update,
+    ) -> (Tensor<1>, Averages) {
         let config = &self.config;
         let (decay, rate) = (config.weight_decay, update.learning_rate);
-        let averages = self.averages.remove(name).unwrap_or_else(|| Averages {
-            first: gradient.zeros_like(),
-            second: (config.kind != OptimizerKind::Sgd).then(|| gradient.zeros_like()),
-        });
         let (parameter, gradient, scale) = match config.kind {
             _ if decay == 0.0 => (parameter, gradient, update.scale),
             OptimizerKind::Adamw => (parameter.mul_scalar(1.0 - rate * decay), gradient, update.scale),
             _ => (parameter.clone(), gradient.mul_scalar(update.scale) + parameter.mul_scalar(decay), 1.0),
         };
-        let (parameter, averages) = match (config.kind, averages) {
+        match (config.kind, averages) {
             (OptimizerKind::Adam | OptimizerKind::Adamw, Averages { first, second: Some(second) }) => {
                 let tensors = adam(AdamTensors { parameter, first, second }, gradient, self.adam(scale, rate));
                 (tensors.parameter, Averages { first: tensors.first, second: Some(tensors.second) })
@@ -104,9 +159,7 @@ impl Optimizer {
                 let velocity = first.mul_scalar(config.momentum) + gradient.mul_scalar(scale);
                 (parameter - velocity.clone().mul_scalar(rate), Averages { first: velocity, second: None })
             }
-        };
-        self.averages.insert(name.into(), averages);
-        parameter
+        }
     }
 
     /// The numbers of Adam's current update.
@@ -139,6 +192,36 @@ fn adadelta(
     (change, Averages { first: squares, second: Some(changes) })
 }
 
+/// Some rows of a flattened table.
+struct Rows {
+    index: Tensor<1, Int>,
+    width: usize,
+}
+
+impl Rows {
+    fn new(rows: Vec<usize>, width: usize, device: &Device) -> Self {
+        let rows: Vec<i32> = rows.into_iter().map(|row| row as i32).collect();
+        let count = rows.len();
+        Self { index: Tensor::from_data(TensorData::new(rows, [count]), device), width }
+    }
+
+    /// The rows, flattened.
+    fn of(&self, table: &Tensor<1>) -> Tensor<1> {
+        flatten(self.table(table.clone()).select(0, self.index.clone()))
+    }
+
+    /// The table with these rows instead of its own.
+    fn replaced(&self, table: Tensor<1>, rows: Tensor<1>) -> Tensor<1> {
+        let change = self.table(rows - self.of(&table));
+        flatten(self.table(table).select_assign(0, self.index.clone(), change, IndexingUpdateOp::Add))
+    }
+
+    fn table(&self, flat: Tensor<1>) -> Tensor<2> {
+        let [size] = flat.dims();
+        flat.reshape([size / self.width, self.width])
+    }
+}
+
 struct Step<'a> {
     optimizer: &'a mut Optimizer,
     gradients: Gradients,
@@ -161,7 +244,11 @@ impl ModuleMapper for Step<'_> {
         param.map(|value| {
             let shape = value.dims();
             let size = shape.iter().product::<usize>();
-            let changed = self.optimizer.change(&name, value.inner().reshape([size]), gradient, self.update);
+            let value = value.inner().reshape([size]);
+            let changed = match gradient {
+                Gradient::Dense(gradient) => self.optimizer.change(&name, value, gradient, self.update),
+                Gradient::Rows { rows, values } => self.optimizer.change_rows(&name, value, rows, values, self.update),
+            };
             Tensor::from_inner(changed.reshape(shape)).require_grad()
         })
     }
@@ -190,6 +277,39 @@ mod tests {
 
     fn tensor(rows: &[Vec<f32>]) -> Tensor<1> {
         Tensor::from_floats(rows.concat().as_slice(), &Device::flex())
+    }
+
+    /// Rows that were used change as if they were the whole table, and the others do not change.
+    #[test]
+    fn rows_change_alone() {
+        let reference: Reference = serde_json::from_str(include_str!("../tests/fixtures/optimizers.json")).unwrap();
+        for (case, device) in reference.cases.iter().flat_map(|case| [Device::flex(), other()].map(|d| (case, d))) {
+            let (mut whole, mut sparse) = (Optimizer::new(&case.options), Optimizer::new(&case.options));
+            let used = tensor(&reference.parameter).to_device(&device);
+            let width = reference.parameter[0].len();
+            let height = reference.parameter.len();
+            let unused = Tensor::<1>::ones([width], &device);
+            // Row 0 and all that follow the used ones stay.
+            let mut table = Tensor::cat(vec![unused.clone(), used.clone(), unused.clone()], 0);
+            let mut parameter = used;
+            for gradient in &reference.gradients {
+                let gradient = tensor(gradient).to_device(&device);
+                let update = Update { scale: 0.5, learning_rate: case.options.learning_rate };
+                (whole.updates, sparse.updates) = (whole.updates + 1, sparse.updates + 1);
+                parameter = whole.change("p", parameter, gradient.clone(), &update);
+                let gradient = gradient.reshape([height, width]);
+                table = sparse.change_rows("p", table, (1..=height).collect(), gradient, &update);
+            }
+            let expected = Tensor::cat(vec![unused.clone(), parameter, unused], 0).try_into_vec_as::<f32>().unwrap();
+            for (found, expected) in table.try_into_vec_as::<f32>().unwrap().iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{}: {found} instead of {expected}", case.name);
+            }
+        }
+    }
+
+    #[allow(deprecated, reason = "ndarray stays selectable")]
+    fn other() -> Device {
+        Device::ndarray()
     }
 
     #[test]

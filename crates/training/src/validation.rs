@@ -78,7 +78,7 @@ impl Validation {
         let (mut nats, mut tokens) = (0.0, 0);
         for indices in BatchPlan::by_length(&self.dataset, BatchBy::Sentences, 64).iter_from(0) {
             let batch = to_device(&PaddedBatch::new(&self.dataset, indices), device);
-            nats += f64::from(network.loss(&batch, &config.model, 0.0, None).into_scalar::<f32>());
+            nats += f64::from(network.loss(&batch, &config.model, 0.0, None).nats.into_scalar::<f32>());
             tokens += batch.target_tokens as u64;
         }
         Ok(Perplexity::new(nats, tokens)?)

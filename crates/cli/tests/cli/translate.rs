@@ -188,6 +188,13 @@ fn overlong_lines_are_told_of() {
     with_model("translate", ["-q"]).write_stdin(long).assert().success().stderr("");
 }
 
+/// Whether a screen's last words are an empty prompt, drawn to its end.
+#[cfg(target_os = "linux")]
+fn is_prompt(shown: &[u8]) -> bool {
+    let after = shown.windows(4).rposition(|four| four == b"en> ").map(|at| &shown[at + 4..]);
+    after.is_some_and(|after| after.ends_with(b"\x1b[?2026l") && after.len() <= b"\r\x1b[4C\x1b[?2026l".len())
+}
+
 /// Types lines at the prompt, at a terminal of so many columns, each when the one before is answered; returns the answers.
 #[cfg(target_os = "linux")]
 fn at_the_prompt(home: &std::path::Path, columns: u16, lines: &[&str]) -> Vec<String> {
@@ -198,8 +205,7 @@ fn at_the_prompt(home: &std::path::Path, columns: u16, lines: &[&str]) -> Vec<St
     let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
     let mut answer = |asks: bool| {
         let (mut shown, mut byte) = (Vec::new(), [0]);
-        // What the prompt ends with, after the cursor is put behind it.
-        while !(asks && shown.ends_with(b"en> \x1b[4C\x1b[?2026l")) && screen.read(&mut byte).unwrap() == 1 {
+        while !(asks && is_prompt(&shown)) && screen.read(&mut byte).unwrap() == 1 {
             shown.push(byte[0]);
         }
         String::from_utf8(shown).unwrap()

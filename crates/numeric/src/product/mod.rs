@@ -75,34 +75,94 @@ pub enum Write {
 ///
 /// If the shapes do not fit.
 pub fn product(a: Matrix, b: Matrix, c: &mut [f32], stride: usize, write: Write) {
+    let (m, n) = (a.rows, b.columns);
+    assert!(n <= stride && (m == 0 || n == 0 || (m - 1) * stride + n <= c.len()), "C has room");
+    // SAFETY: C is borrowed mutably and has room for m rows of n elements, which do not overlap.
+    unsafe { multiply(a, b, Target(c.as_mut_ptr(), stride), write) }
+}
+
+/// A B as a new matrix, row after row, on all threads.
+///
+/// # Panics
+///
+/// If the shapes do not fit.
+pub fn product_of(a: Matrix, b: Matrix) -> Vec<f32> {
+    let (m, n) = (a.rows, b.columns);
+    let mut c = Vec::with_capacity(m * n);
+    // SAFETY: there is room for m rows of n elements; `Write::Set` reads none of them and writes all.
+    unsafe {
+        multiply(a, b, Target(c.as_mut_ptr(), n), Write::Set);
+        c.set_len(m * n);
+    }
+    c
+}
+
+/// The elements of a sum that are added up at a time. Longer sums are cut here, because `gemm` cuts them in places that depend on
+/// the other sizes, and a row's result must not depend on how many rows there are.
+const DEPTH: usize = 512;
+
+/// Writes A B to a target, or adds it there.
+///
+/// # Safety
+///
+/// The target must have room for the product, rows that do not overlap, and nobody else who reads or writes it meanwhile; to be
+/// added to, it must have been written before.
+unsafe fn multiply(a: Matrix, b: Matrix, c: Target, write: Write) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "inner sizes");
-    assert!(n <= stride && a.is_within() && b.is_within());
-    if m == 0 || n == 0 {
-        return;
+    assert!(a.is_within() && b.is_within());
+    if m == 1 {
+        // SAFETY: as the caller promises.
+        return unsafe { multiply_row(a, b, c, write) };
     }
-    assert!((m - 1) * stride + n <= c.len());
-    let c = Target(c.as_mut_ptr(), stride);
-    let parts = cut(m, n, rayon::current_num_threads().min(1 + m * n * k / WORTH_A_THREAD));
+    let parts = cut(m, n, k);
     parts.into_par_iter().with_max_len(1).for_each(|(rows, columns)| {
-        // SAFETY: all elements of A, B and C lie within their slices (asserted above), C's rows do not overlap (n <= stride), and
-        // neither do the parts. C is borrowed mutably, so it overlaps neither A nor B.
-        unsafe { c.part(a.rows(rows.clone()), b.columns(columns.clone()), rows.start, columns.start, write) }
+        let (a, b) = (a.rows(rows.clone()), b.columns(columns.clone()));
+        let blocks = k.div_ceil(DEPTH).max(1);
+        for block in 0..blocks {
+            let depth = k * block / blocks..k * (block + 1) / blocks;
+            let write = if block == 0 { write } else { Write::Add };
+            // SAFETY: the parts lie within C, as the caller promises, and do not overlap; A and B lie within their slices (asserted).
+            unsafe { c.part(a.columns(depth.clone()), b.rows(depth), rows.start, columns.start, write) }
+        }
     });
 }
 
-/// The multiplications that are worth waking a thread for.
-const WORTH_A_THREAD: usize = 1 << 18;
+/// As [`multiply`], for one row: `gemm` has a way of its own for that, whose last bits are others. With a second row it has not.
+///
+/// # Safety
+///
+/// As for [`multiply`].
+unsafe fn multiply_row(a: Matrix, b: Matrix, c: Target, write: Write) {
+    let row: Vec<f32> = (0..a.columns).map(|k| a.data[k * a.column_stride]).collect();
+    let (n, twice) = (b.columns, [&row[..], &row].concat());
+    let mut both = match write {
+        Write::Set => vec![0.0; 2 * n],
+        Write::Add => {
+            // SAFETY: what is added to has been written, as the caller promises.
+            let c = unsafe { std::slice::from_raw_parts(c.0, n) };
+            [c, c].concat()
+        }
+    };
+    product(Matrix::new(&twice, 2, row.len()), b, &mut both, n, write);
+    // SAFETY: the target has room for a row, as the caller promises, and is none of `both`.
+    unsafe { std::ptr::copy_nonoverlapping(both.as_ptr(), c.0, n) };
+}
 
-/// Cuts C into as many parts as there are threads, along its longer side: then what every thread has to read whole is the smaller
-/// of A and B. The `gemm` crate can share one product among threads too, but that left a third of them idle.
-fn cut(m: usize, n: usize, threads: usize) -> Vec<(Range<usize>, Range<usize>)> {
-    /// What `gemm` computes at once: so many rows, or so many columns.
+/// Cuts C for the threads, along its longer side: then what every thread has to read whole is the smaller of A and B. The `gemm`
+/// crate can share one product among threads too, but that left a third of them idle.
+fn cut(m: usize, n: usize, k: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    /// The multiplications that are worth waking a thread for.
+    const WORTH_A_THREAD: usize = 1 << 18;
+    /// The shortest side of a part.
+    const SHORTEST: usize = 128;
+    /// The rows and the columns that `gemm` computes at once.
     const TILE: [usize; 2] = [6, 64];
+    let threads = rayon::current_num_threads().min(m * n * k / WORTH_A_THREAD).min(m.max(n) / SHORTEST).max(1);
     let ranges = |size: usize, tile: usize| {
         let tiles = size.div_ceil(tile);
         let border = move |part: usize| (tiles * part / threads * tile).min(size);
-        (0..threads).map(move |part| border(part)..border(part + 1)).filter(|range| !range.is_empty())
+        (0..threads).map(move |part| border(part)..border(part + 1))
     };
     match n >= m {
         true => ranges(n, TILE[1]).map(|columns| (0..m, columns)).collect(),
