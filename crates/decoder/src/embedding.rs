@@ -26,6 +26,16 @@ impl Ids {
     }
 }
 
+/// The rows that will be looked up in tables, each named with the ids: by table, in ascending order.
+pub(crate) fn rows_of<const N: usize>(lookups: [(&'static str, &Ids); N]) -> BTreeMap<&'static str, Vec<usize>> {
+    let mut tables: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for (table, ids) in lookups {
+        tables.entry(table).or_default().extend(&ids.host);
+    }
+    let rows = |ids| distinct(ids).into_iter().map(|id| id as usize).collect();
+    tables.into_iter().map(|(table, ids)| (table, rows(ids))).collect()
+}
+
 /// The rows that were looked up in one table, in the order of the ids.
 #[derive(Clone, Debug)]
 struct LookedUp {
@@ -86,11 +96,16 @@ impl Loss {
     }
 }
 
+/// The words among `ids`, in ascending order.
+fn distinct(mut ids: Vec<i32>) -> Vec<i32> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 /// The words among `ids`, in ascending order, and the sum of the rows of each.
 fn by_word(ids: &[i32], rows: Tensor<2>) -> (Vec<usize>, Tensor<2>) {
-    let mut words = ids.to_vec();
-    words.sort_unstable();
-    words.dedup();
+    let words = distinct(ids.to_vec());
     let place = |id: &i32| words.binary_search(id).expect("each id is among the words") as i32;
     let places: Vec<i32> = ids.iter().map(place).collect();
     let ([_, m], device) = (rows.dims(), rows.device());

@@ -1,5 +1,7 @@
 //! RNNsearch: encoder, attention, decoder and readout together.
 
+use std::collections::BTreeMap;
+
 use burn::module::{Module, Param};
 use burn::prelude::*;
 use burn::tensor::TensorData;
@@ -10,7 +12,7 @@ use rnnsearch_encoder::{Annotations, Encoder, Gru};
 use rnnsearch_kernels::{Dropout, Padding, output_loss};
 
 use crate::Attention;
-use crate::embedding::{Ids, Lookups, Loss};
+use crate::embedding::{Ids, Lookups, Loss, rows_of};
 use crate::readout::Readout;
 use crate::recurrent::{AttendingLayer, Seen, upper_sequence, upper_step};
 
@@ -257,8 +259,7 @@ impl RnnSearch {
         let annotations = self.read(&batch.source, config, lookups, dropout.as_deref_mut());
         let initial = self.initial_states(&annotations);
         let seen = self.see(annotations, &batch.source.padding);
-        let name = if self.target_embedding.is_some() { TARGET_EMBEDDING } else { SOURCE_EMBEDDING };
-        let embedded = lookups.embed(name, self.target_embedding(), &batch.previous);
+        let embedded = lookups.embed(self.target_table(), self.target_embedding(), &batch.previous);
         let embedded = match dropout.as_deref_mut() {
             Some(d) => d.sequence(embedded, rates.embedding, rates.variational),
             None => embedded,
@@ -310,6 +311,16 @@ impl RnnSearch {
 
     fn log_probs(&self, readout: Tensor<2>) -> Tensor<2> {
         log_softmax(readout.matmul(self.output_weight()) + self.output_bias.val().unsqueeze(), 1)
+    }
+
+    /// The rows of embedding tables that the loss of a batch depends on, in ascending order, by the names of the tables.
+    pub fn rows_used(&self, batch: &Batch) -> BTreeMap<&'static str, Vec<usize>> {
+        rows_of([(SOURCE_EMBEDDING, &batch.source.ids), (self.target_table(), &batch.previous)])
+    }
+
+    /// The name of the table of target embeddings.
+    fn target_table(&self) -> &'static str {
+        if self.target_embedding.is_some() { TARGET_EMBEDDING } else { SOURCE_EMBEDDING }
     }
 
     fn target_embedding(&self) -> Tensor<2> {

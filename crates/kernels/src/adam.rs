@@ -4,11 +4,13 @@
 
 #![allow(deprecated, reason = "ndarray stays selectable beside flex, which Burn prefers")]
 
+use std::sync::Arc;
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, NdArray, backend_extension};
 use burn::prelude::*;
 pub use rnnsearch_numeric::adam::Adam;
-use rnnsearch_numeric::adam::sum_of_squares as sum_on_host;
+use rnnsearch_numeric::adam::{Table, sum_of_squares as sum_on_host};
 
 use crate::fused::host::{Host, size};
 use crate::profile::{Operation, timed};
@@ -40,16 +42,37 @@ pub fn adam(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensor
 /// Where the plain definitions serve.
 pub fn adam_rows(tensors: AdamTensors, gradient: Tensor<2>, rows: Vec<usize>, adam: Adam) -> AdamTensors {
     let AdamTensors { parameter, first, second } = tensors;
-    let (parameter, first, second) = <Dispatch as HostOperations>::adam_rows(
+    tensors_of(<Dispatch as HostOperations>::adam_rows(
         parameter.into_dispatch(),
         gradient.into_dispatch(),
         first.into_dispatch(),
         second.into_dispatch(),
         rows,
         adam,
-    );
-    let [parameter, first, second] = [parameter, first, second].map(Tensor::from_dispatch);
-    AdamTensors { parameter, first, second }
+    ))
+}
+
+/// The updates that rows of a table of this width have missed because they had no gradient, in place: row r those of
+/// `updates[from..]`, for each (r, from), in ascending order.
+///
+/// # Panics
+///
+/// Where the plain definitions serve.
+pub fn catch_up(
+    tensors: AdamTensors,
+    width: usize,
+    missed: Vec<(usize, usize)>,
+    updates: Arc<Vec<Adam>>,
+) -> AdamTensors {
+    let AdamTensors { parameter, first, second } = tensors;
+    tensors_of(<Dispatch as HostOperations>::catch_up(
+        parameter.into_dispatch(),
+        first.into_dispatch(),
+        second.into_dispatch(),
+        width,
+        missed,
+        updates,
+    ))
 }
 
 /// The length of all gradients as one vector.
@@ -74,13 +97,18 @@ fn plain(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensors {
 
 fn fused(tensors: AdamTensors, gradient: Tensor<1>, adam: Adam) -> AdamTensors {
     let AdamTensors { parameter, first, second } = tensors;
-    let (parameter, first, second) = <Dispatch as HostOperations>::adam(
+    tensors_of(<Dispatch as HostOperations>::adam(
         parameter.into_dispatch(),
         gradient.into_dispatch(),
         first.into_dispatch(),
         second.into_dispatch(),
         adam,
-    );
+    ))
+}
+
+type Primitive = FloatTensor<Dispatch>;
+
+fn tensors_of((parameter, first, second): (Primitive, Primitive, Primitive)) -> AdamTensors {
     let [parameter, first, second] = [parameter, first, second].map(Tensor::from_dispatch);
     AdamTensors { parameter, first, second }
 }
@@ -104,7 +132,33 @@ trait HostOperations: Backend {
         adam: Adam,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    fn catch_up(
+        parameter: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        width: usize,
+        missed: Vec<(usize, usize)>,
+        updates: Arc<Vec<Adam>>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
     fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// Changes a table, flattened, and its moments, where nobody else holds them.
+fn in_place<B: Host>(
+    parameter: FloatTensor<B>,
+    first: FloatTensor<B>,
+    second: FloatTensor<B>,
+    width: usize,
+    change: impl FnOnce(Table),
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let shape = [size(&parameter, 0)];
+    let [mut parameters, mut first, mut second] = [parameter, first, second].map(B::into_vec);
+    timed(Operation::Optimizer, || {
+        change(Table { width, parameters: &mut parameters, first: &mut first, second: &mut second });
+    });
+    let tensor = |elements| B::tensor(elements, &shape);
+    (tensor(parameters), tensor(first), tensor(second))
 }
 
 macro_rules! on_host {
@@ -135,14 +189,22 @@ macro_rules! on_host {
                 rows: Vec<usize>,
                 adam: Adam,
             ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-                let (shape, width) = ([size(&parameter, 0)], size(&gradient, 1));
-                let [mut parameter, mut first, mut second] = [parameter, first, second].map(Self::into_vec);
+                let width = size(&gradient, 1);
                 let gradient = Self::contiguous(gradient);
-                timed(Operation::Optimizer, || {
-                    adam.update_rows(&rows, width, &mut parameter, Self::slice(&gradient), &mut first, &mut second);
-                });
-                let tensor = |elements| Self::tensor(elements, &shape);
-                (tensor(parameter), tensor(first), tensor(second))
+                in_place::<Self>(parameter, first, second, width, |table| {
+                    adam.update_rows(&rows, Self::slice(&gradient), table);
+                })
+            }
+
+            fn catch_up(
+                parameter: FloatTensor<Self>,
+                first: FloatTensor<Self>,
+                second: FloatTensor<Self>,
+                width: usize,
+                missed: Vec<(usize, usize)>,
+                updates: Arc<Vec<Adam>>,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+                in_place::<Self>(parameter, first, second, width, |table| table.catch_up(&missed, &updates))
             }
 
             fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self> {

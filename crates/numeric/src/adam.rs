@@ -36,23 +36,57 @@ impl Adam {
         });
     }
 
-    /// As [`update`](Self::update), of some rows of a table: row `rows[i]` has the gradients `gradients[i * width..]`. The
-    /// rows are in ascending order; all others are left alone.
-    pub fn update_rows(
-        &self,
-        rows: &[usize],
-        width: usize,
-        parameters: &mut [f32],
-        gradients: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) {
-        assert!(rows.is_sorted_by(|a, b| a < b), "rows are in ascending order");
-        for (&row, gradients) in rows.iter().zip(gradients.chunks_exact(width)) {
-            let [parameters, first, second] =
-                [&mut *parameters, &mut *first, &mut *second].map(|table| &mut table[row * width..][..width]);
+    /// As [`update`](Self::update), of some rows of a table: row `rows[i]` has the gradients `gradients[i * width..]`.
+    ///
+    /// # Panics
+    ///
+    /// If the rows are not in ascending order.
+    pub fn update_rows(&self, rows: &[usize], gradients: &[f32], table: Table) {
+        let width = table.width;
+        let rows = rows.iter().copied().zip(gradients.chunks_exact(width)).collect();
+        table.each_row(rows, |gradients, [parameters, first, second]| {
             vector::adam(self, parameters, gradients, first, second);
+        });
+    }
+}
+
+/// A table of parameters with the moments of their gradients, row after row.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "named as in `Adam::update`")]
+pub struct Table<'a> {
+    pub width: usize,
+    pub parameters: &'a mut [f32],
+    pub first: &'a mut [f32],
+    pub second: &'a mut [f32],
+}
+
+impl Table<'_> {
+    /// Makes the updates that rows have missed because they had no gradient: row r those of `updates[from..]`, for each (r, from).
+    /// The results are, to the last bit, those of having made each in its time.
+    ///
+    /// # Panics
+    ///
+    /// If the rows are not in ascending order.
+    pub fn catch_up(self, missed: &[(usize, usize)], updates: &[Adam]) {
+        self.each_row(missed.to_vec(), |from, [parameters, first, second]| {
+            vector::adam_without_gradient(&updates[from..], parameters, first, second);
+        });
+    }
+
+    /// Runs on each of these rows of parameters and moments, on all threads.
+    fn each_row<T: Send>(self, rows: Vec<(usize, T)>, run: impl Fn(T, [&mut [f32]; 3]) + Sync) {
+        let width = self.width;
+        let mut rest = [self.parameters, self.first, self.second];
+        let mut next = 0;
+        let mut tasks = Vec::with_capacity(rows.len());
+        for (row, task) in rows {
+            assert!(row >= next, "rows are in ascending order");
+            let slices = rest.map(|rest| rest[(row - next) * width..].split_at_mut(width));
+            let [(parameters, a), (first, b), (second, c)] = slices;
+            (rest, next) = ([a, b, c], row + 1);
+            tasks.push((task, [parameters, first, second]));
         }
+        tasks.into_par_iter().with_min_len(8).for_each(|(task, slices)| run(task, slices));
     }
 }
 
@@ -83,23 +117,33 @@ mod tests {
         assert!((first[0] - 0.6).abs() < 1e-6 && (second[1] - 0.001).abs() < 1e-6);
     }
 
+    /// Rows that miss updates and catch up end where the whole table does that makes each in its time.
     #[test]
-    fn rows_change_as_they_would_alone_and_no_others() {
-        let adam = Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, scale: 0.5, rate: 0.1, correction: 2.0 };
-        let start = || [vec![1.0f32; 35], vec![0.25; 35], vec![0.5; 35]];
-        let gradients: Vec<f32> = (0..14).map(|i| i as f32 - 6.0).collect();
-        let [mut parameters, mut first, mut second] = start();
-        adam.update_rows(&[1, 4], 7, &mut parameters, &gradients, &mut first, &mut second);
-        let [mut dense, mut dense_first, mut dense_second] = start();
-        let spread = [&[0.0; 7][..], &gradients[..7], &[0.0; 14], &gradients[7..]].concat();
-        adam.update(&mut dense, &spread, &mut dense_first, &mut dense_second);
-        let [untouched, ..] = start();
-        for row in 0..5 {
-            let range = row * 7..row * 7 + 7;
-            let expected = if row == 1 || row == 4 { &dense } else { &untouched };
-            assert_eq!(parameters[range.clone()], expected[range.clone()], "row {row}");
-            assert_eq!(first[range.clone()] == start()[1][range], row != 1 && row != 4, "row {row}");
+    fn rows_that_catch_up_are_as_if_they_had_missed_nothing() {
+        const WIDTH: usize = 37;
+        let adam =
+            |rate: f32| Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, scale: 0.5, rate, correction: 2.0 - rate };
+        let start = || [1.0f32, 0.25, 0.5].map(|value| vec![value; 5 * WIDTH]);
+        let ([mut p, mut m, mut v], [mut dense_p, mut dense_m, mut dense_v]) = (start(), start());
+        let (mut history, mut seen) = (Vec::new(), [0; 5]);
+        for (step, rows) in [vec![1, 4], vec![0], vec![1, 2], vec![4], vec![0, 1, 2]].into_iter().enumerate() {
+            let missed: Vec<(usize, usize)> = rows.iter().map(|&row| (row, seen[row])).collect();
+            Table { width: WIDTH, parameters: &mut p, first: &mut m, second: &mut v }.catch_up(&missed, &history);
+            let gradients: Vec<f32> = (0..rows.len() * WIDTH).map(|i| (i * (step + 3) % 11) as f32 - 5.0).collect();
+            let update = adam(0.1 + step as f32 / 50.0);
+            let table = Table { width: WIDTH, parameters: &mut p, first: &mut m, second: &mut v };
+            update.update_rows(&rows, &gradients, table);
+            history.push(update);
+            let mut spread = vec![0.0; 5 * WIDTH];
+            for (row, gradients) in rows.iter().zip(gradients.chunks_exact(WIDTH)) {
+                seen[*row] = history.len();
+                spread[row * WIDTH..][..WIDTH].copy_from_slice(gradients);
+            }
+            update.update(&mut dense_p, &spread, &mut dense_m, &mut dense_v);
         }
+        let missed: Vec<(usize, usize)> = seen.into_iter().enumerate().collect();
+        Table { width: WIDTH, parameters: &mut p, first: &mut m, second: &mut v }.catch_up(&missed, &history);
+        assert!((p, m, v) == (dense_p, dense_m, dense_v));
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl<'a> Cell<'a> {
     /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`.
     pub(crate) fn new(weight: &[f32], bias: Option<&'a [f32]>, reset: Reset, n: usize) -> Self {
         let weight = Matrix::new(weight, n, 3 * n);
-        let (gates, candidate) = (Packed::new(weight.columns(0..2 * n)), Packed::new(weight.columns(2 * n..3 * n)));
+        let gates = || Packed::new(weight.columns(0..2 * n));
+        let (gates, candidate) = rayon::join(gates, || Packed::new(weight.columns(2 * n..3 * n)));
         Self { n, gates, candidate, bias, reset }
     }
 
@@ -107,8 +108,8 @@ impl CellBackward {
     /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`.
     pub(crate) fn new(weight: &[f32], reset: Reset, n: usize) -> Self {
         let weight = Matrix::new(weight, n, 3 * n);
-        let gates = Packed::new(weight.columns(0..2 * n).transposed());
-        let candidate = Packed::new(weight.columns(2 * n..3 * n).transposed());
+        let gates = || Packed::new(weight.columns(0..2 * n).transposed());
+        let (gates, candidate) = rayon::join(gates, || Packed::new(weight.columns(2 * n..3 * n).transposed()));
         Self { n, gates, candidate, reset }
     }
 

@@ -89,11 +89,11 @@ impl Decoder<'_> {
     /// [s_i ; c_i], `[tgt_len, batch, n + annotation]`; `projected` is W E y_{i-1} + b for the three gates, `[tgt_len, batch, 3n]`.
     pub fn forward(&self, projected: Vec<f32>) -> (Vec<f32>, DecoderTape) {
         let Memory { src_len, annotation, attention, .. } = self.memory;
-        let weights = Weights {
-            query: Packed::new(Matrix::new(self.query, self.n, attention)),
-            context: Packed::new(Matrix::new(self.context, annotation, 3 * self.n)),
-            cell: Cell::new(self.weight, self.bias, self.reset, self.n),
-        };
+        let query = || Packed::new(Matrix::new(self.query, self.n, attention));
+        let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n));
+        let cell = || Cell::new(self.weight, self.bias, self.reset, self.n);
+        let ((query, context), cell) = rayon::join(|| (query(), context()), cell);
+        let weights = Weights { query, context, cell };
         let steps = projected.len() / (3 * self.n);
         assert!(steps.is_multiple_of(self.batch), "whole steps");
         let mut outputs = vec![0.0; steps * self.width()];
@@ -161,12 +161,12 @@ impl Decoder<'_> {
     /// From the gradient of [s_i ; c_i], `[tgt_len, batch, n + annotation]`, those of the inputs.
     pub fn backward(&self, outputs: &[f32], tape: &DecoderTape, d_outputs: &[f32]) -> DecoderGradients {
         let Memory { src_len, annotation, attention, .. } = self.memory;
-        let weights = WeightsBackward {
-            query: Packed::new(Matrix::new(self.query, self.n, attention).transposed()),
-            context: Packed::new(Matrix::new(self.context, annotation, 3 * self.n).transposed()),
-            cell: CellBackward::new(self.weight, self.reset, self.n),
-        };
-        let (previous, dropped) = self.previous(outputs);
+        let query = || Packed::new(Matrix::new(self.query, self.n, attention).transposed());
+        let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n).transposed());
+        let cell = || CellBackward::new(self.weight, self.reset, self.n);
+        let ((query, context), (cell, (previous, dropped))) =
+            rayon::join(|| (query(), context()), || (cell(), self.previous(outputs)));
+        let weights = WeightsBackward { query, context, cell };
         let from = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_outputs };
         let steps = outputs.len() / self.width();
         let mut d = Written {

@@ -335,6 +335,29 @@ vectorised! {
         }
     }
 
+    /// Updates of Adam one after the other, each without a gradient: the same bits as [`adam`] with gradients of 0 gives.
+    pub fn adam_without_gradient(
+        updates: &[crate::adam::Adam], parameters: &mut [f32], first: &mut [f32], second: &mut [f32],
+    ) {
+        for from in (0..parameters.len()).step_by(LANES) {
+            let to = parameters.len().min(from + LANES);
+            let (mut p, mut m, mut v) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
+            p[..to - from].copy_from_slice(&parameters[from..to]);
+            m[..to - from].copy_from_slice(&first[from..to]);
+            v[..to - from].copy_from_slice(&second[from..to]);
+            for crate::adam::Adam { beta1, beta2, epsilon, rate, correction, .. } in updates {
+                for ((p, m), v) in p.iter_mut().zip(&mut m).zip(&mut v) {
+                    *m *= beta1;
+                    *v *= beta2;
+                    *p -= rate * *m / (v.sqrt() * correction + epsilon);
+                }
+            }
+            parameters[from..to].copy_from_slice(&p[..to - from]);
+            first[from..to].copy_from_slice(&m[..to - from]);
+            second[from..to].copy_from_slice(&v[..to - from]);
+        }
+    }
+
     /// The cross-entropy of one token; `logits` becomes its gradient.
     ///
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.

@@ -24,13 +24,22 @@ impl Learner {
         self.model.as_ref().expect("the model is only away while it is changed")
     }
 
+    /// The state of the optimiser; the model must be [settled](Self::settle).
     pub fn optimizer_state(&self) -> OptimizerState {
         self.optimizer.state()
     }
 
+    /// Makes the updates that words have missed because no batch had them. Until then only the rows of the last batch's words are
+    /// what they should be.
+    pub fn settle(&mut self) {
+        self.model = self.model.take().map(|model| self.optimizer.settle(model));
+    }
+
     /// The loss of a batch in nats, summed over its target tokens, and the gradients of its mean. `update` numbers the update
     /// whose dropout is drawn.
-    pub fn gradients(&self, batch: &Batch, config: &Config, update: u64) -> (f64, Gradients) {
+    pub fn gradients(&mut self, batch: &Batch, config: &Config, update: u64) -> (f64, Gradients) {
+        let rows = self.model().rows_used(batch);
+        self.model = self.model.take().map(|model| self.optimizer.catch_up(model, &rows));
         let mut dropout = Dropout::new(config.training.seed, update);
         let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
         let gradients = Gradients::of(&loss, batch.target_tokens, self.model());

@@ -4,13 +4,14 @@
 //! silence what does not fit. Here the state is a plain map from parameter names to averages, saved and restored exactly.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::prelude::*;
 use burn::tensor::{IndexingUpdateOp, TensorData};
 use rnnsearch_config::{OptimizerConfig, OptimizerKind};
 use rnnsearch_decoder::{Gradient, RnnSearch, parameter_name};
-use rnnsearch_kernels::adam::{Adam, AdamTensors, adam, adam_rows};
+use rnnsearch_kernels::adam::{Adam, AdamTensors, adam, adam_rows, catch_up};
 use rnnsearch_kernels::{Kernel, kernel_of};
 
 use crate::gradients::{Gradients, flatten};
@@ -20,6 +21,18 @@ pub(crate) struct Optimizer {
     config: OptimizerConfig,
     updates: u64,
     averages: BTreeMap<String, Averages>,
+    /// Tables some of whose rows may have missed updates.
+    delayed: BTreeMap<String, Delayed>,
+    /// The updates that they may have missed.
+    history: Arc<Vec<Adam>>,
+}
+
+/// Which updates the rows of a table have made.
+struct Delayed {
+    /// The elements of a row.
+    width: usize,
+    /// For each row how many of the history.
+    made: Vec<usize>,
 }
 
 /// The running averages of a parameter, flattened. What they are depends on the rule: of the gradient and its square (Adam),
@@ -28,6 +41,13 @@ pub(crate) struct Optimizer {
 struct Averages {
     first: Tensor<1>,
     second: Option<Tensor<1>>,
+}
+
+impl Averages {
+    /// Those of Adam, with the parameter.
+    fn with(self, parameter: Tensor<1>) -> AdamTensors {
+        AdamTensors { parameter, first: self.first, second: self.second.expect("Adam has two averages") }
+    }
 }
 
 /// The state of an [`Optimizer`], on the host.
@@ -49,7 +69,7 @@ pub(crate) struct Update {
 
 impl Optimizer {
     pub fn new(config: &OptimizerConfig) -> Self {
-        Self { config: config.clone(), updates: 0, averages: BTreeMap::new() }
+        Self::restore(config, OptimizerState::default(), &Device::default())
     }
 
     /// An optimiser that goes on from a saved state.
@@ -62,10 +82,16 @@ impl Optimizer {
             let mut values = values.into_iter().map(tensor);
             Some((name, Averages { first: values.next()?, second: values.next() }))
         });
-        Self { config: config.clone(), updates: state.updates, averages: averages.collect() }
+        Self {
+            config: config.clone(),
+            updates: state.updates,
+            averages: averages.collect(),
+            delayed: BTreeMap::new(),
+            history: Arc::default(),
+        }
     }
 
-    /// The state, for a later [`restore`](Self::restore).
+    /// The state, for a later [`restore`](Self::restore). All rows must be [settled](Self::settle).
     pub fn state(&self) -> OptimizerState {
         let values = |tensor: &Tensor<1>| tensor.try_to_vec_as::<f32>().expect("a float tensor can be read");
         let of = |averages: &Averages| std::iter::once(&averages.first).chain(&averages.second).map(values).collect();
@@ -73,10 +99,15 @@ impl Optimizer {
         OptimizerState { updates: self.updates, averages }
     }
 
-    /// Makes one update. Where nobody else holds the model's tensors, they are changed in place.
+    /// Makes one update. The rows that have a gradient must have [caught up](Self::catch_up). Where nobody else holds the model's tensors, they are changed in place.
     pub fn step(&mut self, model: RnnSearch, gradients: Gradients, update: &Update) -> RnnSearch {
         self.updates += 1;
-        model.map(&mut Step { optimizer: self, gradients, update, path: Vec::new() })
+        let model = model.map(&mut Step { optimizer: self, gradients, update, path: Vec::new() });
+        if !self.delayed.is_empty() {
+            let adam = self.adam(update.scale, update.learning_rate);
+            Arc::make_mut(&mut self.history).push(adam);
+        }
+        model
     }
 
     /// The new value of a parameter, all flattened.
@@ -87,8 +118,9 @@ impl Optimizer {
         parameter
     }
 
-    /// The new value of an embedding table, flattened, of which these rows were used. All others are left alone, and so are their
-    /// averages: what it costs depends on the batch, not on the vocabulary.
+    /// The new value of an embedding table, flattened, of which these rows have a gradient.
+    ///
+    /// With Adam on the CPU the others are left as they are: they [catch up](Self::catch_up) when they are used again.
     fn change_rows(
         &mut self,
         name: &str,
@@ -97,30 +129,62 @@ impl Optimizer {
         gradient: Tensor<2>,
         update: &Update,
     ) -> Tensor<1> {
+        if !self.may_delay(&table.device()) {
+            return self.change(name, table.clone(), spread(&rows, gradient, table), update);
+        }
+        let (size, [_, width]) = (table.dims()[0], gradient.dims());
         let averages = self.averages_of(name, &table);
-        let (device, [_, width]) = (table.device(), gradient.dims());
-        let (table, averages) = match (self.config.kind, averages) {
-            (OptimizerKind::Adam | OptimizerKind::Adamw, Averages { first, second: Some(second) })
-                if self.config.weight_decay == 0.0 && kernel_of(&device) == Kernel::Fused =>
-            {
-                let adam = self.adam(update.scale, update.learning_rate);
-                let tensors = AdamTensors { parameter: table, first, second };
-                let tensors = adam_rows(tensors, gradient, rows, adam);
-                (tensors.parameter, Averages { first: tensors.first, second: Some(tensors.second) })
-            }
-            (_, averages) => {
-                let rows = Rows::new(rows, width, &device);
-                let used = Averages {
-                    first: rows.of(&averages.first),
-                    second: averages.second.as_ref().map(|second| rows.of(second)),
-                };
-                let (parameter, used) = self.rule(rows.of(&table), used, flatten(gradient), update);
-                let second = averages.second.zip(used.second).map(|(second, used)| rows.replaced(second, used));
-                (rows.replaced(table, parameter), Averages { first: rows.replaced(averages.first, used.first), second })
-            }
-        };
-        self.averages.insert(name.into(), averages);
-        table
+        let adam = self.adam(update.scale, update.learning_rate);
+        let tensors = adam_rows(averages.with(table), gradient, rows.clone(), adam);
+        let delayed = self.delayed.entry(name.into()).or_insert_with(|| Delayed { width, made: vec![0; size / width] });
+        rows.into_iter().for_each(|row| delayed.made[row] = self.history.len() + 1);
+        self.keep(name, tensors)
+    }
+
+    /// Whether rows without a gradient may wait with their updates.
+    fn may_delay(&self, device: &Device) -> bool {
+        let adam = matches!(self.config.kind, OptimizerKind::Adam | OptimizerKind::Adamw);
+        adam && self.config.weight_decay == 0.0 && kernel_of(device) == Kernel::Fused
+    }
+
+    /// Makes the updates that rows of embedding tables have missed, before these rows are used. The weights are then, to the
+    /// last bit, what they would be had every row been updated every time; but what that costs depends on the batch, not on the
+    /// vocabulary.
+    pub fn catch_up(&mut self, model: RnnSearch, rows: &BTreeMap<&'static str, Vec<usize>>) -> RnnSearch {
+        if self.delayed.is_empty() {
+            return model;
+        }
+        model.map(&mut CatchUp { optimizer: self, rows: Some(rows), path: Vec::new() })
+    }
+
+    /// Makes all updates that rows of embedding tables have missed.
+    pub fn settle(&mut self, model: RnnSearch) -> RnnSearch {
+        let model = model.map(&mut CatchUp { optimizer: self, rows: None, path: Vec::new() });
+        self.delayed.clear();
+        self.history = Arc::default();
+        model
+    }
+
+    /// As [`catch_up`](Self::catch_up), of one table, flattened; none for all its rows.
+    fn catch_up_table(&mut self, name: &str, table: Tensor<1>, rows: Option<&Vec<usize>>) -> Tensor<1> {
+        let Some(delayed) = self.delayed.get_mut(name) else { return table };
+        let now = self.history.len();
+        let all = || (0..delayed.made.len()).collect();
+        let rows: Vec<usize> = rows.cloned().unwrap_or_else(all);
+        let missed: Vec<(usize, usize)> =
+            rows.into_iter().map(|row| (row, delayed.made[row])).filter(|(_, made)| *made < now).collect();
+        missed.iter().for_each(|(row, _)| delayed.made[*row] = now);
+        let width = delayed.width;
+        let averages = self.averages_of(name, &table);
+        let tensors = catch_up(averages.with(table), width, missed, Arc::clone(&self.history));
+        self.keep(name, tensors)
+    }
+
+    /// Keeps the averages and returns the parameter.
+    fn keep(&mut self, name: &str, tensors: AdamTensors) -> Tensor<1> {
+        let AdamTensors { parameter, first, second } = tensors;
+        self.averages.insert(name.into(), Averages { first, second: Some(second) });
+        parameter
     }
 
     /// The averages of a parameter so far.
@@ -147,8 +211,8 @@ impl Optimizer {
             _ => (parameter.clone(), gradient.mul_scalar(update.scale) + parameter.mul_scalar(decay), 1.0),
         };
         match (config.kind, averages) {
-            (OptimizerKind::Adam | OptimizerKind::Adamw, Averages { first, second: Some(second) }) => {
-                let tensors = adam(AdamTensors { parameter, first, second }, gradient, self.adam(scale, rate));
+            (OptimizerKind::Adam | OptimizerKind::Adamw, averages) => {
+                let tensors = adam(averages.with(parameter), gradient, self.adam(scale, rate));
                 (tensors.parameter, Averages { first: tensors.first, second: Some(tensors.second) })
             }
             (OptimizerKind::Adadelta, Averages { first, second: Some(second) }) => {
@@ -192,33 +256,43 @@ fn adadelta(
     (change, Averages { first: squares, second: Some(changes) })
 }
 
-/// Some rows of a flattened table.
-struct Rows {
-    index: Tensor<1, Int>,
-    width: usize,
+/// The gradient of a whole table, flattened as it is, from that of some rows.
+fn spread(rows: &[usize], values: Tensor<2>, table: Tensor<1>) -> Tensor<1> {
+    let ([size], [count, width]) = (table.dims(), values.dims());
+    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let index = Tensor::from_data(TensorData::new(rows, [count]), &values.device());
+    let zeros = Tensor::zeros([size / width, width], &values.device());
+    flatten(zeros.select_assign(0, index, values, IndexingUpdateOp::Add))
 }
 
-impl Rows {
-    fn new(rows: Vec<usize>, width: usize, device: &Device) -> Self {
-        let rows: Vec<i32> = rows.into_iter().map(|row| row as i32).collect();
-        let count = rows.len();
-        Self { index: Tensor::from_data(TensorData::new(rows, [count]), device), width }
+/// Brings rows of embedding tables up to date.
+struct CatchUp<'a> {
+    optimizer: &'a mut Optimizer,
+    /// None for all.
+    rows: Option<&'a BTreeMap<&'static str, Vec<usize>>>,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for CatchUp<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
     }
 
-    /// The rows, flattened.
-    fn of(&self, table: &Tensor<1>) -> Tensor<1> {
-        flatten(self.table(table.clone()).select(0, self.index.clone()))
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
     }
 
-    /// The table with these rows instead of its own.
-    fn replaced(&self, table: Tensor<1>, rows: Tensor<1>) -> Tensor<1> {
-        let change = self.table(rows - self.of(&table));
-        flatten(self.table(table).select_assign(0, self.index.clone(), change, IndexingUpdateOp::Add))
-    }
-
-    fn table(&self, flat: Tensor<1>) -> Tensor<2> {
-        let [size] = flat.dims();
-        flat.reshape([size / self.width, self.width])
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = parameter_name(&self.path);
+        let rows = self.rows.map(|rows| rows.get(name.as_str()));
+        if !self.optimizer.delayed.contains_key(&name) || rows == Some(None) {
+            return param;
+        }
+        param.map(|value| {
+            let shape = value.dims();
+            let table = self.optimizer.catch_up_table(&name, flatten(value.inner()), rows.flatten());
+            Tensor::from_inner(table.reshape(shape)).require_grad()
+        })
     }
 }
 
@@ -279,31 +353,32 @@ mod tests {
         Tensor::from_floats(rows.concat().as_slice(), &Device::flex())
     }
 
-    /// Rows that were used change as if they were the whole table, and the others do not change.
+    /// A table whose rows have gradients now and then is what it would be with gradients of 0 in between.
     #[test]
-    fn rows_change_alone() {
+    fn delayed_rows_end_where_the_others_do() {
         let reference: Reference = serde_json::from_str(include_str!("../tests/fixtures/optimizers.json")).unwrap();
+        const WIDTH: usize = 6;
         for (case, device) in reference.cases.iter().flat_map(|case| [Device::flex(), other()].map(|d| (case, d))) {
-            let (mut whole, mut sparse) = (Optimizer::new(&case.options), Optimizer::new(&case.options));
-            let used = tensor(&reference.parameter).to_device(&device);
-            let width = reference.parameter[0].len();
-            let height = reference.parameter.len();
-            let unused = Tensor::<1>::ones([width], &device);
-            // Row 0 and all that follow the used ones stay.
-            let mut table = Tensor::cat(vec![unused.clone(), used.clone(), unused.clone()], 0);
-            let mut parameter = used;
-            for gradient in &reference.gradients {
-                let gradient = tensor(gradient).to_device(&device);
-                let update = Update { scale: 0.5, learning_rate: case.options.learning_rate };
-                (whole.updates, sparse.updates) = (whole.updates + 1, sparse.updates + 1);
-                parameter = whole.change("p", parameter, gradient.clone(), &update);
-                let gradient = gradient.reshape([height, width]);
-                table = sparse.change_rows("p", table, (1..=height).collect(), gradient, &update);
+            let (mut whole, mut delayed) = (Optimizer::new(&case.options), Optimizer::new(&case.options));
+            let mut table = Tensor::<1>::ones([5 * WIDTH], &device);
+            let mut expected = table.clone();
+            for (step, rows) in [vec![1, 4], vec![0], vec![1, 2], vec![4], vec![0, 1, 2]].into_iter().enumerate() {
+                let count = rows.len();
+                let gradient: Vec<f32> = (0..count * WIDTH).map(|i| (i * (step + 3) % 11) as f32 - 5.0).collect();
+                let gradient = Tensor::<2>::from_data(TensorData::new(gradient, [count, WIDTH]), &device);
+                let update = Update { scale: 0.5, learning_rate: case.options.learning_rate / (1.0 + step as f64) };
+                table = delayed.catch_up_table("p", table, Some(&rows));
+                (whole.updates, delayed.updates) = (whole.updates + 1, delayed.updates + 1);
+                expected = whole.change("p", expected.clone(), spread(&rows, gradient.clone(), expected), &update);
+                table = delayed.change_rows("p", table, rows, gradient, &update);
+                let adam = delayed.adam(update.scale, update.learning_rate);
+                Arc::make_mut(&mut delayed.history).push(adam);
             }
-            let expected = Tensor::cat(vec![unused.clone(), parameter, unused], 0).try_into_vec_as::<f32>().unwrap();
-            for (found, expected) in table.try_into_vec_as::<f32>().unwrap().iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-6, "{}: {found} instead of {expected}", case.name);
-            }
+            table = delayed.catch_up_table("p", table, None);
+            let values = |tensor: Tensor<1>| tensor.try_into_vec_as::<f32>().unwrap();
+            assert!(values(table) == values(expected), "{}", case.name);
+            assert!(delayed.state() == whole.state(), "{}", case.name);
+            assert_eq!(delayed.delayed.is_empty(), !delayed.may_delay(&device));
         }
     }
 

@@ -9,10 +9,10 @@ use rnnsearch_kernels::keep_freed_buffers;
 use crate::learner::{Learner, clip};
 use crate::optimizer::{Optimizer, Update};
 
-/// A batch of made-up sentences, all of the same lengths.
+/// Batches of made-up sentences, all of the same lengths.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
-    /// Sentence pairs.
+    /// Sentence pairs of a batch.
     pub sentences: usize,
     /// Tokens of each source, `</s>` included.
     pub source_length: usize,
@@ -22,12 +22,15 @@ pub struct Workload {
     pub vocabulary: usize,
 }
 
-/// A training that sees one made-up batch again and again.
+/// Batches with words of their own: a training's batches do not share all of theirs.
+const BATCHES: usize = 8;
+
+/// A training that sees a few made-up batches in turn.
 pub struct Rehearsal<'a> {
     config: &'a Config,
     workload: Workload,
     learner: Learner,
-    batch: Batch,
+    batches: [Batch; BATCHES],
     updates: u64,
 }
 
@@ -47,17 +50,19 @@ impl<'a> Rehearsal<'a> {
         };
         let model = RnnSearch::new(&settings, config.training.seed, &device);
         let learner = Learner::new(model, Optimizer::new(&config.training.optimizer));
-        Self { config, learner, batch: workload.batch(&device), workload, updates: 0 }
+        let batches = std::array::from_fn(|number| workload.batch(number, &device));
+        Self { config, learner, batches, workload, updates: 0 }
     }
 
     /// One update, as in a training: loss, gradients, clipping, new weights. Returns the loss in nats a target token.
     pub fn update(&mut self) -> f64 {
         self.updates += 1;
         let training = &self.config.training;
-        let (nats, gradients) = self.learner.gradients(&self.batch, self.config, self.updates);
+        let batch = &self.batches[self.updates as usize % BATCHES];
+        let (nats, gradients) = self.learner.gradients(batch, self.config, self.updates);
         let scale = clip(gradients.norm(), training.clip_norm);
         self.learner.step(gradients, &Update { scale, learning_rate: training.optimizer.learning_rate });
-        nats / self.batch.target_tokens as f64
+        nats / batch.target_tokens as f64
     }
 
     /// The parameters of the model.
@@ -78,11 +83,11 @@ impl Workload {
         self.sentences * self.target_length
     }
 
-    fn batch(&self, device: &Device) -> Batch {
-        // Words spread over the vocabulary; the first few are special tokens.
+    /// Words spread over the vocabulary, in every batch others; the first few are special tokens.
+    fn batch(&self, number: usize, device: &Device) -> Batch {
         let first = 8.min(self.vocabulary - 1);
         let words = |count: usize, salt: usize| -> Vec<i32> {
-            (0..count).map(|i| (first + (i * 7919 + salt) % (self.vocabulary - first)) as i32).collect()
+            (0..count).map(|i| (first + (i * 7919 + salt + number * 1009) % (self.vocabulary - first)) as i32).collect()
         };
         let (sources, targets) = (self.sentences * self.source_length, self.target_tokens());
         let source = Source::new(&words(sources, 0), &vec![self.source_length; self.sentences], device);
@@ -143,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_learn_the_batch() {
+    fn updates_learn_the_batches() {
         let mut config = Config::default();
         config.model = rnnsearch_config::ModelConfig {
             embedding: 8,
@@ -156,7 +161,7 @@ mod tests {
         let workload = Workload { sentences: 3, source_length: 4, target_length: 5, vocabulary: 30 };
         let mut rehearsal = Rehearsal::new(&config, workload, &Device::flex());
         let first = rehearsal.update();
-        let last = (0..30).map(|_| rehearsal.update()).last().unwrap();
+        let last = (0..80).map(|_| rehearsal.update()).last().unwrap();
         assert!(last < first, "{first} to {last}");
     }
 }

@@ -292,6 +292,7 @@ impl<'a> Trainer<'a> {
 
     fn validate(&mut self) -> Result<(), TrainingError> {
         let begin = Instant::now();
+        self.learner.settle();
         let better = match &self.validation {
             None => true,
             Some(validation) => {
@@ -348,6 +349,7 @@ impl<'a> Trainer<'a> {
 
     fn checkpoint(&mut self) -> Result<(), TrainingError> {
         let begin = Instant::now();
+        self.learner.settle();
         self.position.metrics_len = self.run.metrics_len();
         let checkpoint = Checkpoint::new(self.position.clone(), self.learner.model(), self.learner.optimizer_state());
         checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints)?;
