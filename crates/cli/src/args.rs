@@ -445,6 +445,8 @@ pub enum BenchCommand {
 }
 
 /// Time updates of a model on made-up sentences
+///
+/// Batches with other words each come in turn. Dropout is that of the configuration.
 #[derive(Args, Debug)]
 pub struct BenchTrain {
     /// Configuration file; without one, the default settings
@@ -473,8 +475,6 @@ pub struct BenchTrain {
     pub json: bool,
     #[command(flatten)]
     pub compute: Compute,
-    #[command(flatten)]
-    pub messages: Messages,
 }
 
 /// Time the translation of a file

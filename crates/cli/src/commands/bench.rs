@@ -52,7 +52,7 @@ struct Training {
     floor_cpu_seconds: Option<f64>,
     share_of_floor: Option<f64>,
     peak_memory_bytes: Option<u64>,
-    /// Of an update, on a clock on the wall; empty where the device is no CPU.
+    /// The mean of an update, on a clock on the wall; empty where the device is no CPU. The last is all the rest.
     seconds_by_operation: Vec<(String, f64)>,
 }
 
@@ -91,7 +91,10 @@ fn train(args: &BenchTrain) -> Result<()> {
     let mean = |(operation, before): (Operation, Duration)| {
         (operation.to_string(), (spent(operation) - before).as_secs_f64() / args.updates.get() as f64)
     };
-    let by_operation = Operation::ALL.into_iter().zip(operations_before).map(mean);
+    let mut by_operation: Vec<_> = Operation::ALL.into_iter().zip(operations_before).map(mean).collect();
+    let known: f64 = by_operation.iter().map(|(_, seconds)| seconds).sum();
+    let all = walls.iter().sum::<Duration>().as_secs_f64() / args.updates.get() as f64;
+    by_operation.push(("all the rest".into(), all - known));
     let report = Training {
         device: args.compute.describe(kernel),
         parameters: rehearsal.parameters(),
@@ -105,7 +108,7 @@ fn train(args: &BenchTrain) -> Result<()> {
         floor_cpu_seconds: floor,
         share_of_floor: floor.zip(cpu_seconds).map(|(floor, cpu)| floor / cpu),
         peak_memory_bytes,
-        seconds_by_operation: if on_cpu { by_operation.collect() } else { Vec::new() },
+        seconds_by_operation: if on_cpu { by_operation } else { Vec::new() },
     };
     show(&report, args.json)
 }
@@ -124,12 +127,8 @@ impl std::fmt::Display for Training {
             line(f, "share of that floor", format!("{:.0} %", 100.0 * share))?;
         }
         memory(f, self.peak_memory_bytes)?;
-        let known: f64 = self.seconds_by_operation.iter().map(|(_, seconds)| seconds).sum();
         for (operation, seconds) in &self.seconds_by_operation {
             line(f, operation, format!("{:6.1} ms", seconds * 1e3))?;
-        }
-        if known > 0.0 {
-            line(f, "the rest", format!("{:6.1} ms", (self.seconds_per_update - known) * 1e3))?;
         }
         Ok(())
     }

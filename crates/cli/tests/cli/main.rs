@@ -1,6 +1,7 @@
 //! Tests of the real program: what it prints, what it writes, how it ends.
 
 mod bad_input;
+mod bench;
 mod commands;
 mod common;
 mod determinism;

@@ -1,7 +1,7 @@
 //! Matrix products.
 //!
-//! [`product`] serves large ones, through the `gemm` crate and all threads. [`Packed`] serves the small ones of a recurrence: at each step few rows meet
-//! the same weight, which is brought into the order of the inner loop once a sequence.
+//! [`product`] and [`product_of`] serve large ones, through the `gemm` crate and all threads. [`Packed`] serves the small ones of a
+//! recurrence: at each step few rows meet the same weight, which is brought into the order of the inner loop once a sequence.
 
 mod packed;
 mod tile;
