@@ -4,6 +4,10 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+/// The units that a thread draws at a time.
+const CHUNK: usize = 1 << 13;
 
 /// A stream of dropout masks that depends on its seed alone.
 #[derive(Debug)]
@@ -24,10 +28,19 @@ impl Dropout {
         let keep = (1.0 / (1.0 - rate)) as f32;
         // 16 random bits a unit: the rate is met to 1/65536.
         let threshold = (rate * 65536.0).round() as u32;
-        let mut bytes = vec![0u8; 2 * shape.iter().product::<usize>()];
-        self.random.fill_bytes(&mut bytes);
         let kept = |pair: &[u8]| u32::from(u16::from_le_bytes([pair[0], pair[1]])) >= threshold;
-        let mask: Vec<f32> = bytes.chunks_exact(2).map(|pair| if kept(pair) { keep } else { 0.0 }).collect();
+        let mut mask = vec![0.0; shape.iter().product()];
+        let begin = self.random.get_word_pos();
+        // The stream can be entered anywhere: each thread draws its own part, and the mask does not depend on how many there are.
+        mask.par_chunks_mut(CHUNK).enumerate().for_each(|(part, mask)| {
+            let (mut random, mut bytes) = (self.random.clone(), [0; 2 * CHUNK]);
+            random.set_word_pos(begin + (part * CHUNK / 2) as u128);
+            random.fill_bytes(&mut bytes[..2 * mask.len()]);
+            for (unit, pair) in mask.iter_mut().zip(bytes.chunks_exact(2)) {
+                *unit = if kept(pair) { keep } else { 0.0 };
+            }
+        });
+        self.random.set_word_pos(begin + mask.len().div_ceil(2) as u128);
         Tensor::from_data(TensorData::new(mask, shape), device)
     }
 
@@ -45,5 +58,26 @@ impl Dropout {
     pub fn recurrent(&mut self, len: usize, initial: &Tensor<2>, rate: f64, variational: bool) -> Option<Tensor<3>> {
         let [batch, n] = initial.dims();
         (rate > 0.0).then(|| self.mask([if variational { 1 } else { len }, batch, n], rate, &initial.device()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bits(shape: [usize; 1], dropout: &mut Dropout) -> Vec<f32> {
+        dropout.mask(shape, 0.3, &Device::flex()).try_into_vec_as::<f32>().unwrap()
+    }
+
+    #[test]
+    fn masks_are_one_stream_and_keep_the_mean() {
+        let size = 3 * CHUNK + 5;
+        let mut dropout = Dropout::new(1, 2);
+        let (first, second) = (bits([size], &mut dropout), bits([7], &mut dropout));
+        let whole = bits([size + 8], &mut Dropout::new(1, 2));
+        assert!(first == whole[..size] && second == whole[size + 1..], "a mask begins with a whole word");
+        let mean = first.iter().sum::<f32>() / size as f32;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        assert_ne!(bits([size], &mut Dropout::new(1, 3)), first);
     }
 }

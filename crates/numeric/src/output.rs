@@ -7,7 +7,7 @@ use crate::product::{Matrix, Write, product, product_of};
 use crate::vector;
 
 /// The floats of a slice of logits: what is stored instead of `[tokens, vocabulary]`.
-const SLICE: usize = 4 << 20;
+const SLICE: usize = 8 << 20;
 
 /// The output layer over all target tokens of a batch.
 #[derive(Clone, Copy, Debug)]

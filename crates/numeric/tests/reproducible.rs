@@ -120,7 +120,7 @@ fn decoder_on_threads_and_alone() {
 
 #[test]
 fn loss_on_threads_and_in_slices() {
-    // Several slices: 4 Mi logits are two of them at most.
+    // Two slices: 8 Mi logits are 279 of them.
     let (size, vocabulary, tokens) = (20, 30_011, 300);
     let (readout, weight) = (numbers(tokens * size, 1, 1.0), numbers(size * vocabulary, 2, 1.0));
     let bias = numbers(vocabulary, 3, 1.0);

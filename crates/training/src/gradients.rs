@@ -1,6 +1,6 @@
 //! The gradients of a model, by the name of the parameter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::prelude::*;
 use rnnsearch_decoder::{Gradient, Loss, RnnSearch};
@@ -25,6 +25,11 @@ impl Gradients {
         };
         let gradients: Vec<Tensor<1>> = self.by_name.values().map(flat).collect();
         norm(&gradients)
+    }
+
+    /// The parameters that the loss depends on.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.by_name.keys().cloned().collect()
     }
 
     /// Takes the gradient of a parameter; none where the loss does not depend on it.

@@ -3,7 +3,7 @@
 //! Burn has optimisers too, but lacks Adadelta, and restores their state on whatever device it finds first, leaving out in
 //! silence what does not fit. Here the state is a plain map from parameter names to averages, saved and restored exactly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param};
@@ -69,7 +69,13 @@ pub(crate) struct Update {
 
 impl Optimizer {
     pub fn new(config: &OptimizerConfig) -> Self {
-        Self::restore(config, OptimizerState::default(), &Device::default())
+        Self {
+            config: config.clone(),
+            updates: 0,
+            averages: BTreeMap::new(),
+            delayed: BTreeMap::new(),
+            history: Arc::default(),
+        }
     }
 
     /// An optimiser that goes on from a saved state.
@@ -82,13 +88,7 @@ impl Optimizer {
             let mut values = values.into_iter().map(tensor);
             Some((name, Averages { first: values.next()?, second: values.next() }))
         });
-        Self {
-            config: config.clone(),
-            updates: state.updates,
-            averages: averages.collect(),
-            delayed: BTreeMap::new(),
-            history: Arc::default(),
-        }
+        Self { updates: state.updates, averages: averages.collect(), ..Self::new(config) }
     }
 
     /// The state, for a later [`restore`](Self::restore). All rows must be [settled](Self::settle).
@@ -99,10 +99,16 @@ impl Optimizer {
         OptimizerState { updates: self.updates, averages }
     }
 
-    /// Makes one update. The rows that have a gradient must have [caught up](Self::catch_up). Where nobody else holds the model's tensors, they are changed in place.
-    pub fn step(&mut self, model: RnnSearch, gradients: Gradients, update: &Update) -> RnnSearch {
+    /// Makes one update. The rows that have a gradient must have [caught up](Self::catch_up).
+    ///
+    /// Where nobody else holds the model's tensors, they are changed in place.
+    pub fn step(&mut self, model: RnnSearch, mut gradients: Gradients, update: &Update) -> RnnSearch {
         self.updates += 1;
-        let model = model.map(&mut Step { optimizer: self, gradients, update, path: Vec::new() });
+        let model = change_parameters(model, gradients.names(), |name, parameter| match gradients.take(name) {
+            Some(Gradient::Dense(gradient)) => self.change(name, parameter, gradient, update),
+            Some(Gradient::Rows { rows, values }) => self.change_rows(name, parameter, rows, values, update),
+            None => parameter,
+        });
         if !self.delayed.is_empty() {
             let adam = self.adam(update.scale, update.learning_rate);
             Arc::make_mut(&mut self.history).push(adam);
@@ -151,15 +157,14 @@ impl Optimizer {
     /// last bit, what they would be had every row been updated every time; but what that costs depends on the batch, not on the
     /// vocabulary.
     pub fn catch_up(&mut self, model: RnnSearch, rows: &BTreeMap<&'static str, Vec<usize>>) -> RnnSearch {
-        if self.delayed.is_empty() {
-            return model;
-        }
-        model.map(&mut CatchUp { optimizer: self, rows: Some(rows), path: Vec::new() })
+        let names = self.delayed.keys().filter(|name| rows.contains_key(name.as_str())).cloned().collect();
+        change_parameters(model, names, |name, table| self.catch_up_table(name, table, rows.get(name)))
     }
 
     /// Makes all updates that rows of embedding tables have missed.
     pub fn settle(&mut self, model: RnnSearch) -> RnnSearch {
-        let model = model.map(&mut CatchUp { optimizer: self, rows: None, path: Vec::new() });
+        let names = self.delayed.keys().cloned().collect();
+        let model = change_parameters(model, names, |name, table| self.catch_up_table(name, table, None));
         self.delayed.clear();
         self.history = Arc::default();
         model
@@ -265,15 +270,22 @@ fn spread(rows: &[usize], values: Tensor<2>, table: Tensor<1>) -> Tensor<1> {
     flatten(zeros.select_assign(0, index, values, IndexingUpdateOp::Add))
 }
 
-/// Brings rows of embedding tables up to date.
-struct CatchUp<'a> {
-    optimizer: &'a mut Optimizer,
-    /// None for all.
-    rows: Option<&'a BTreeMap<&'static str, Vec<usize>>>,
+/// The model with those of its parameters changed that have these names; parameters come and go flattened.
+fn change_parameters(
+    model: RnnSearch,
+    names: BTreeSet<String>,
+    change: impl FnMut(&str, Tensor<1>) -> Tensor<1>,
+) -> RnnSearch {
+    model.map(&mut Changer { names, change, path: Vec::new() })
+}
+
+struct Changer<F> {
+    names: BTreeSet<String>,
+    change: F,
     path: Vec<String>,
 }
 
-impl ModuleMapper for CatchUp<'_> {
+impl<F: FnMut(&str, Tensor<1>) -> Tensor<1>> ModuleMapper for Changer<F> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.into());
     }
@@ -284,45 +296,12 @@ impl ModuleMapper for CatchUp<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = parameter_name(&self.path);
-        let rows = self.rows.map(|rows| rows.get(name.as_str()));
-        if !self.optimizer.delayed.contains_key(&name) || rows == Some(None) {
+        if !self.names.contains(&name) {
             return param;
         }
         param.map(|value| {
             let shape = value.dims();
-            let table = self.optimizer.catch_up_table(&name, flatten(value.inner()), rows.flatten());
-            Tensor::from_inner(table.reshape(shape)).require_grad()
-        })
-    }
-}
-
-struct Step<'a> {
-    optimizer: &'a mut Optimizer,
-    gradients: Gradients,
-    update: &'a Update,
-    path: Vec<String>,
-}
-
-impl ModuleMapper for Step<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = parameter_name(&self.path);
-        let Some(gradient) = self.gradients.take(&name) else { return param };
-        param.map(|value| {
-            let shape = value.dims();
-            let size = shape.iter().product::<usize>();
-            let value = value.inner().reshape([size]);
-            let changed = match gradient {
-                Gradient::Dense(gradient) => self.optimizer.change(&name, value, gradient, self.update),
-                Gradient::Rows { rows, values } => self.optimizer.change_rows(&name, value, rows, values, self.update),
-            };
+            let changed = (self.change)(&name, flatten(value.inner()));
             Tensor::from_inner(changed.reshape(shape)).require_grad()
         })
     }

@@ -11,8 +11,22 @@ fn json(arguments: &[&str]) -> Value {
 }
 
 const TINY: [&str; 16] = [
-    "bench", "train", "--vocabulary", "50", "--sentences", "4", "--source-length", "3", "--target-length", "5",
-    "--updates", "2", "--set", "model.embedding=8", "--set", "model.readout=8",
+    "bench",
+    "train",
+    "--vocabulary",
+    "50",
+    "--sentences",
+    "4",
+    "--source-length",
+    "3",
+    "--target-length",
+    "5",
+    "--updates",
+    "2",
+    "--set",
+    "model.embedding=8",
+    "--set",
+    "model.readout=8",
 ];
 
 #[test]
@@ -22,7 +36,10 @@ fn updates_are_measured() {
         assert!(report[key].as_f64().unwrap() > 0.0, "{key}: {report}");
     }
     let seconds = report["seconds_per_update"].as_f64().unwrap();
-    assert!((report["target_tokens_per_second"].as_f64().unwrap() * seconds - 20.0).abs() < 1e-6, "20 tokens: {report}");
+    assert!(
+        (report["target_tokens_per_second"].as_f64().unwrap() * seconds - 20.0).abs() < 1e-6,
+        "20 tokens: {report}"
+    );
     assert_eq!(report["updates"], 2);
     let operations = report["seconds_by_operation"].as_array().unwrap();
     assert!(operations.iter().all(|operation| operation[1].as_f64().unwrap() > 0.0), "{report}");
