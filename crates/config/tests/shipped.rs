@@ -6,7 +6,7 @@ use rnnsearch_config::*;
 use toml::{Table, Value};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
+    PathBuf::from("../../configs")
 }
 
 fn load(name: &str) -> Config {

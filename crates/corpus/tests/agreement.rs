@@ -16,7 +16,7 @@ const KINDS: [(&str, TokenizerKind); 5] = [
 ];
 
 fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agree").join(name)
+    Path::new("tests/agree").join(name)
 }
 
 fn lines(name: &str) -> Vec<String> {

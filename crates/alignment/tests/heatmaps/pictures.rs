@@ -146,7 +146,7 @@ fn left_to_right(svg: &str) -> String {
 fn tree(svg: &str) -> usvg::Tree {
     static DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
         let mut database = fontdb::Database::new();
-        database.load_fonts_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fonts"));
+        database.load_fonts_dir("fonts");
         Arc::new(database)
     });
     let options = usvg::Options { fontdb: DATABASE.clone(), ..usvg::Options::default() };
