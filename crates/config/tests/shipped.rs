@@ -1,6 +1,6 @@
 //! The configurations of `configs/`: they load, each line of them changes something, and the paper's is the paper's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rnnsearch_config::*;
 use toml::{Table, Value};

@@ -31,7 +31,7 @@ pub enum Start {
 
 /// A run folder, locked for as long as this lives.
 ///
-/// Between [`open`](Self::open) and [`begin`](Self::begin) nothing of a training is in it yet, or what was there is still there;
+/// From [`open`](Self::open) until the training begins nothing of a training is in it yet, or what was there is still there;
 /// if it never begins, the folder is as it was.
 #[derive(Debug)]
 pub struct RunFolder {
