@@ -299,6 +299,8 @@ pub struct TrainingConfig {
     pub validate_every: u64,
     /// Write a checkpoint every so many updates; 0 for at every validation.
     pub checkpoint_every: u64,
+    /// In which numbers the large matrix products of an update multiply.
+    pub precision: Precision,
     /// Keep this many checkpoints; older ones are deleted.
     #[schemars(range(min = 1, max = 10000))]
     pub keep_checkpoints: usize,
@@ -326,6 +328,7 @@ impl Default for TrainingConfig {
             clip_norm: 1.0,
             validate_every: 0,
             checkpoint_every: 0,
+            precision: Precision::Float32,
             keep_checkpoints: 2,
             log_every: 100,
             patience: 5,
@@ -343,6 +346,17 @@ pub enum BatchBy {
     Sentences,
     /// A number of target tokens, padding included.
     Tokens,
+}
+
+/// In which numbers large matrix products multiply. Weights, sums and all the rest are 32-bit floats always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    Float32,
+    /// 16-bit floats: faster, on processors with AVX512-FP16 only.
+    Float16,
 }
 
 /// The rule that changes weights.

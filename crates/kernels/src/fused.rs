@@ -15,7 +15,7 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::prelude::*;
 use burn::tensor::FloatDType;
 
-use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher};
+use crate::{AttentionWeights, Direction, Memory, Padding, Precision, ReadoutWeights, Recurrent, Reset, Teacher};
 use operations::{DecoderForm, FusedOperations, GruForm, LossForm};
 
 /// What computes the recurrent operations.
@@ -41,6 +41,14 @@ pub fn kernel_of(device: &Device) -> Kernel {
     let bare = device.clone().without_autodiff();
     let on_cpu = matches!(bare.as_dispatch(), DispatchDevice::Flex(_) | DispatchDevice::NdArray(_));
     if on_cpu && bare.settings().float_dtype == FloatDType::F32 { Kernel::Fused } else { Kernel::Plain }
+}
+
+/// Whether the large products on a device can be made [`with_precision`](crate::with_precision).
+pub fn can_multiply(device: &Device, precision: Precision) -> bool {
+    match precision {
+        Precision::Float32 => true,
+        Precision::Float16 => kernel_of(device) == Kernel::Fused && rnnsearch_numeric::product::is_available(precision),
+    }
 }
 
 /// See [`crate::gru_sequence`].

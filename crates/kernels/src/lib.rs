@@ -16,9 +16,10 @@ pub mod profile;
 use burn::prelude::*;
 
 pub use dropout::Dropout;
-pub use fused::{Kernel, kernel_of};
+pub use fused::{Kernel, can_multiply, kernel_of};
 pub use padding::Padding;
-pub use rnnsearch_config::Reset;
+pub use rnnsearch_config::{Precision, Reset};
+pub use rnnsearch_numeric::product::with_precision;
 pub use rnnsearch_numeric::{Rate, keep_freed_buffers, rates};
 
 /// The recurrent half of a gated recurrent unit.

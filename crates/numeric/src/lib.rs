@@ -38,4 +38,4 @@ pub use attention::Memory;
 pub use instructions::Instructions;
 pub use memory::keep_freed_buffers;
 pub use rates::{Rate, rates};
-pub use rnnsearch_config::Reset;
+pub use rnnsearch_config::{Precision, Reset};

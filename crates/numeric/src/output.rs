@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::linear::add_rows;
-use crate::product::{Matrix, Write, product, product_of};
+use crate::product::{Factor, Matrix, Write, product, product_of};
 use crate::vector;
 
 /// The floats of a slice of logits: what is stored instead of `[tokens, vocabulary]`.
@@ -49,13 +49,13 @@ impl Output<'_> {
             weight: Vec::new(),
             bias: vec![0.0; vocabulary],
         };
-        let weight = Matrix::new(self.weight, size, vocabulary).transposed();
+        let weight = Factor::new(Matrix::new(self.weight, size, vocabulary).transposed());
         let loss = self.run(|from, d_logits| {
             let tokens = d_logits.len() / vocabulary;
             let range = from * size..(from + tokens) * size;
             let d_matrix = Matrix::new(d_logits, tokens, vocabulary);
             let readout = Matrix::new(&self.readout[range.clone()], tokens, size).transposed();
-            d.readout.extend(product_of(d_matrix, weight));
+            d.readout.extend(weight.product_of(d_matrix));
             if from == 0 {
                 d.weight = product_of(readout, d_matrix);
             } else {
@@ -70,13 +70,13 @@ impl Output<'_> {
     fn run(&self, mut visit: impl FnMut(usize, &[f32])) -> f64 {
         let vocabulary = self.bias.len();
         assert!(self.targets.iter().all(|target| *target < vocabulary), "targets are words of the vocabulary");
-        let weight = Matrix::new(self.weight, self.size, vocabulary);
+        let weight = Factor::new(Matrix::new(self.weight, self.size, vocabulary));
         let tokens = (SLICE / vocabulary).clamp(1, self.targets.len().max(1));
         let mut losses = vec![0.0; self.targets.len()];
         for (slice, (losses, targets)) in losses.chunks_mut(tokens).zip(self.targets.chunks(tokens)).enumerate() {
             let from = slice * tokens;
             let readout = &self.readout[from * self.size..(from + targets.len()) * self.size];
-            let mut logits = product_of(Matrix::new(readout, targets.len(), self.size), weight);
+            let mut logits = weight.product_of(Matrix::new(readout, targets.len(), self.size));
             let rows = logits.par_chunks_exact_mut(vocabulary).zip(losses).zip(targets);
             rows.for_each(|((logits, loss), target)| {
                 *loss = vector::cross_entropy(logits, self.bias, *target, self.smoothing);

@@ -358,6 +358,25 @@ vectorised! {
         }
     }
 
+    /// The largest absolute value of lines of `width` numbers that begin `stride` apart, 0 of none; not finite where a number is not.
+    pub fn largest(lines: &[f32], width: usize, stride: usize) -> f32 {
+        // Without their sign, the bits of floats are ordered as they are, and what is not a number comes last.
+        let bits = |x: &f32| x.to_bits() & (u32::MAX >> 1);
+        let mut lanes = [0u32; LANES];
+        for line in lines.chunks(stride) {
+            let (whole, rest) = line[..width].as_chunks::<LANES>();
+            for x in whole {
+                for (lane, x) in lanes.iter_mut().zip(x) {
+                    *lane = (*lane).max(bits(x));
+                }
+            }
+            for (lane, x) in lanes.iter_mut().zip(rest) {
+                *lane = (*lane).max(bits(x));
+            }
+        }
+        f32::from_bits(lanes.into_iter().max().unwrap_or(0))
+    }
+
     /// The cross-entropy of one token; `logits` becomes its gradient.
     ///
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.

@@ -1,8 +1,8 @@
 //! The elementwise functions and products against plain loops in 64-bit floats, at sizes with and without a rest.
 
 use proptest::prelude::*;
-use rnnsearch_numeric::Instructions;
-use rnnsearch_numeric::product::{Matrix, Packed, Write, product};
+use rnnsearch_numeric::{Instructions, Precision};
+use rnnsearch_numeric::product::{Matrix, Packed, Write, is_available, product, product_of, with_precision};
 use rnnsearch_numeric::vector;
 
 /// Sizes around the widths of vectors, tiles and blocks.
@@ -57,6 +57,44 @@ fn extremes_saturate() {
 }
 
 #[test]
+fn the_largest_number() {
+    for (n, stride) in SIZES.into_iter().flat_map(|n| [(n, n), (n, n + 3)]) {
+        let x = numbers(2 * stride + n, 5);
+        let lines = x.iter().enumerate().filter(|(i, _)| i % stride < n);
+        assert_eq!(vector::largest(&x, n, stride), lines.fold(0.0, |largest: f32, (_, x)| largest.max(x.abs())));
+        for wild in [f32::NAN, f32::NEG_INFINITY] {
+            let mut x = x.clone();
+            x[stride + n / 2] = wild;
+            assert!(!vector::largest(&x, n, stride).is_finite());
+        }
+    }
+    assert_eq!(vector::largest(&[], 1, 1), 0.0);
+}
+
+#[test]
+fn half_precision_hides_nothing() {
+    if !is_available(Precision::Float16) {
+        return;
+    }
+    let multiply = |a: &[f32], b: &[f32]| {
+        with_precision(Precision::Float16, || product_of(Matrix::new(a, 2, 2), Matrix::new(b, 2, 2)))
+    };
+    assert_eq!(multiply(&[0.0; 4], &[1.0; 4]), [0.0; 4]);
+    assert_eq!(multiply(&[3e38, 0.0, 1e-3, 0.0], &[1.0, 0.5, 0.0, 0.0])[..2], [3e38f32, 1.5e38].map(|x| rounded(x)));
+    assert_eq!(multiply(&[1e-40, 0.0, 0.0, 0.0], &[1e-40; 4]), [0.0; 4]);
+    assert!(multiply(&[f32::NAN, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_nan());
+    assert!(!multiply(&[f32::INFINITY, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_finite());
+    // Elsewhere and afterwards products are as they were.
+    let third = product_of(Matrix::new(&[1.0 / 3.0], 1, 1), Matrix::new(&[1.0], 1, 1));
+    assert_eq!(third, [1.0 / 3.0]);
+}
+
+/// To 11 significant bits.
+fn rounded(x: f32) -> f32 {
+    f32::from_bits((x.to_bits() + (1 << 12)) & !((1 << 13) - 1))
+}
+
+#[test]
 fn not_a_number_stays_one() {
     for apply in [vector::exp, vector::sigmoid, vector::tanh] {
         let mut x = [f32::NAN; 3];
@@ -105,6 +143,39 @@ proptest! {
                 let sum: f64 = (0..k).map(|l| f64::from(a[l * (m + 3) + from + i]) * f64::from(b[l * n + j])).sum();
                 let before = if add { f64::from(c[i * (n + 2) + j]) } else { 0.0 };
                 close(found[i * (n + 2) + j], sum + before, 1e-5, 1e-5);
+            }
+            prop_assert_eq!(&found[i * (n + 2) + n..(i + 1) * (n + 2)], &c[i * (n + 2) + n..(i + 1) * (n + 2)], "beside the block");
+        }
+    }
+
+    #[test]
+    fn half_precision(m in size(), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: [bool; 2], add: bool, power in -60i32..60) {
+        if !is_available(Precision::Float16) {
+            return Ok(());
+        }
+        // Numbers of any size, and rows much smaller than others.
+        let scaled = |x: Vec<f32>| -> Vec<f32> { x.into_iter().map(|x| x * 2f32.powi(power)).collect() };
+        let (a, b, c) = (scaled(numbers(m * k, 1)), scaled(numbers(k * n, 2)), numbers(m * (n + 2), 3));
+        let at = |data: &[f32], [rows, columns]: [usize; 2], i: usize, j: usize, transposed: bool| {
+            f64::from(if transposed { data[j * rows + i] } else { data[i * columns + j] })
+        };
+        let matrix = |data, rows, columns, transposed| match transposed {
+            true => Matrix::new(data, columns, rows).transposed(),
+            false => Matrix::new(data, rows, columns),
+        };
+        let mut found = c.clone();
+        let write = if add { Write::Add } else { Write::Set };
+        let (am, bm) = (matrix(&a, m, k, transposed[0]), matrix(&b, k, n, transposed[1]));
+        with_precision(Precision::Float16, || product(am, bm, &mut found, n + 2, write));
+        for i in 0..m {
+            for j in 0..n {
+                let terms: Vec<f64> = (0..k)
+                    .map(|l| at(&a, [m, k], i, l, transposed[0]) * at(&b, [k, n], l, j, transposed[1]))
+                    .collect();
+                let before = if add { f64::from(c[i * (n + 2) + j]) } else { 0.0 };
+                // Both factors are rounded to 2^-11, and so are the short sums at every step, mostly to either side.
+                let size: f64 = terms.iter().map(|term| term.abs()).sum();
+                close(found[i * (n + 2) + j], terms.iter().sum::<f64>() + before, 1e-6, 0.003 * size);
             }
             prop_assert_eq!(&found[i * (n + 2) + n..(i + 1) * (n + 2)], &c[i * (n + 2) + n..(i + 1) * (n + 2)], "beside the block");
         }

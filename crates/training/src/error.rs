@@ -81,6 +81,12 @@ pub enum TrainingError {
         /// What does not fit.
         mismatch: ShapeMismatch,
     },
+    /// The processor or device cannot multiply in the configuration's precision.
+    #[error(
+        "training.precision = \"float16\": large products can be made of 16-bit floats only on a CPU with AVX512-FP16, which \
+         {0} has not; leave the setting out, or set it to \"float32\""
+    )]
+    Precision(&'static str),
     /// Nothing is learned any more.
     #[error(
         "loss or gradient was not finite in {updates} updates in a row, up to update {update}. The last checkpoint and the best model are \

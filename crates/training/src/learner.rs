@@ -2,7 +2,7 @@
 
 use rnnsearch_config::Config;
 use rnnsearch_decoder::{Batch, RnnSearch};
-use rnnsearch_kernels::Dropout;
+use rnnsearch_kernels::{Dropout, with_precision};
 
 use crate::gradients::Gradients;
 use crate::optimizer::{Optimizer, OptimizerState, Update};
@@ -36,14 +36,16 @@ impl Learner {
     }
 
     /// The loss of a batch in nats, summed over its target tokens, and the gradients of its mean. `update` numbers the update
-    /// whose dropout is drawn.
+    /// whose dropout is drawn. The device must be able to multiply in the configuration's precision.
     pub fn gradients(&mut self, batch: &Batch, config: &Config, update: u64) -> (f64, Gradients) {
         let rows = self.model().rows_used(batch);
         self.model = self.model.take().map(|model| self.optimizer.catch_up(model, &rows));
         let mut dropout = Dropout::new(config.training.seed, update);
-        let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
-        let gradients = Gradients::of(&loss, batch.target_tokens, self.model());
-        (f64::from(loss.nats.into_scalar::<f32>()), gradients)
+        with_precision(config.training.precision, || {
+            let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
+            let gradients = Gradients::of(&loss, batch.target_tokens, self.model());
+            (f64::from(loss.nats.into_scalar::<f32>()), gradients)
+        })
     }
 
     /// Changes the weights.

@@ -6,8 +6,10 @@ use rnnsearch_config::{Attention, Config};
 use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch, Source};
 use rnnsearch_kernels::keep_freed_buffers;
 
+use crate::error::TrainingError;
 use crate::learner::{Learner, clip};
 use crate::optimizer::{Optimizer, Update};
+use crate::trainer::require_precision;
 
 /// Batches of made-up sentences, all of the same lengths.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +39,15 @@ pub struct Rehearsal<'a> {
 impl<'a> Rehearsal<'a> {
     /// Makes the model that `config` describes and a batch for it.
     ///
+    /// # Errors
+    ///
+    /// If the device cannot multiply in the configuration's precision.
+    ///
     /// # Panics
     ///
     /// If a size of the workload is 0.
-    pub fn new(config: &'a Config, workload: Workload, device: &Device) -> Self {
+    pub fn new(config: &'a Config, workload: Workload, device: &Device) -> Result<Self, TrainingError> {
+        require_precision(config, device)?;
         keep_freed_buffers();
         let device = device.clone().autodiff();
         let settings = ModelSettings {
@@ -51,7 +58,7 @@ impl<'a> Rehearsal<'a> {
         let model = RnnSearch::new(&settings, config.training.seed, &device);
         let learner = Learner::new(model, Optimizer::new(&config.training.optimizer));
         let batches = std::array::from_fn(|number| workload.batch(number, &device));
-        Self { config, learner, batches, workload, updates: 0 }
+        Ok(Self { config, learner, batches, workload, updates: 0 })
     }
 
     /// One update, as in a training: loss, gradients, clipping, new weights. Returns the loss in nats a target token.
@@ -159,7 +166,7 @@ mod tests {
             ..config.model
         };
         let workload = Workload { sentences: 3, source_length: 4, target_length: 5, vocabulary: 30 };
-        let mut rehearsal = Rehearsal::new(&config, workload, &Device::flex());
+        let mut rehearsal = Rehearsal::new(&config, workload, &Device::flex()).unwrap();
         let first = rehearsal.update();
         let last = (0..80).map(|_| rehearsal.update()).last().unwrap();
         assert!(last < first, "{first} to {last}");

@@ -9,7 +9,7 @@ use rnnsearch_config::Config;
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::Model;
-use rnnsearch_kernels::keep_freed_buffers;
+use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
 use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, Position};
@@ -59,10 +59,20 @@ pub fn train(
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainingError> {
+    require_precision(config, device)?;
     keep_freed_buffers();
     let mut trainer = Trainer::prepare(config, run, device, observer)?;
     let ending = trainer.run(stop)?;
     Ok(Outcome { ending, update: trainer.position.update, best: trainer.best })
+}
+
+/// Fails if a device cannot multiply in the configuration's precision.
+pub(crate) fn require_precision(config: &Config, device: &Device) -> Result<(), TrainingError> {
+    match kernel_of(device) {
+        _ if can_multiply(device, config.training.precision) => Ok(()),
+        Kernel::Fused => Err(TrainingError::Precision("this processor")),
+        Kernel::Plain => Err(TrainingError::Precision("the device")),
+    }
 }
 
 struct Trainer<'a> {

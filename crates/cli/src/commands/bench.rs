@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use indicatif::HumanCount;
-use rnnsearch_config::Config;
+use rnnsearch_config::{Config, Precision};
 use rnnsearch_corpus::Lines;
 use rnnsearch_kernels::profile::{Operation, spent};
 use rnnsearch_kernels::{Kernel, kernel_of, rates};
@@ -39,6 +39,8 @@ fn show(report: &(impl Serialize + std::fmt::Display), as_json: bool) -> Result<
 #[derive(Serialize)]
 struct Training {
     device: String,
+    /// Of the numbers that large products multiply.
+    precision: Precision,
     parameters: usize,
     threads: usize,
     updates: usize,
@@ -70,7 +72,7 @@ fn train(args: &BenchTrain) -> Result<()> {
         target_length: args.target_length.get(),
         vocabulary: args.vocabulary.get(),
     };
-    let mut rehearsal = Rehearsal::new(&config, workload, &device);
+    let mut rehearsal = Rehearsal::new(&config, workload, &device)?;
     for _ in 0..WARM_UP {
         rehearsal.update();
     }
@@ -97,6 +99,7 @@ fn train(args: &BenchTrain) -> Result<()> {
     by_operation.push(("all the rest".into(), all - known));
     let report = Training {
         device: args.compute.describe(kernel),
+        precision: config.training.precision,
         parameters: rehearsal.parameters(),
         threads: rayon::current_num_threads(),
         updates: args.updates.get(),
@@ -116,6 +119,9 @@ fn train(args: &BenchTrain) -> Result<()> {
 impl std::fmt::Display for Training {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}; {} parameters", self.device, HumanCount(self.parameters as u64))?;
+        if self.precision == Precision::Float16 {
+            line(f, "large products", "of 16-bit floats (AVX512-FP16); the floor below is that of 32-bit floats")?;
+        }
         line(f, "target tokens/s", format!("{:.0}", self.target_tokens_per_second))?;
         let cpu = self.cpu_seconds_per_update.map_or_else(String::new, |cpu| format!(", {cpu:.3} CPU-s"));
         line(f, "an update", format!("{:.3} s{cpu} (median of {})", self.seconds_per_update, self.updates))?;
@@ -224,7 +230,7 @@ fn median(times: &mut [Duration]) -> f64 {
     }
 }
 
-fn line(f: &mut std::fmt::Formatter<'_>, name: &str, value: String) -> std::fmt::Result {
+fn line(f: &mut std::fmt::Formatter<'_>, name: &str, value: impl std::fmt::Display) -> std::fmt::Result {
     writeln!(f, "{name:<20} {value}")
 }
 

@@ -1,16 +1,23 @@
 //! Matrix products.
 //!
-//! [`product`] and [`product_of`] serve large ones, through the `gemm` crate and all threads. [`Packed`] serves the small ones of a
-//! recurrence: at each step few rows meet the same weight, which is brought into the order of the inner loop once a sequence.
+//! [`product`] and [`product_of`] serve large ones, on all threads: through the `gemm` crate or, where [`with_precision`] asks for it, in
+//! 16-bit floats. [`Packed`] serves the small ones of a recurrence: at each step few rows meet the same weight, which is
+//! brought into the order of the inner loop once a sequence.
 
+#[cfg(target_arch = "x86_64")]
+mod half;
 mod packed;
+mod precision;
 mod tile;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
+#[cfg(target_arch = "x86_64")]
+use rnnsearch_config::Precision;
 
 pub use packed::Packed;
+pub use precision::{is_available, with_precision};
 
 /// A matrix that lies in a slice, perhaps transposed, perhaps some columns of a wider one.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +85,7 @@ pub fn product(a: Matrix, b: Matrix, c: &mut [f32], stride: usize, write: Write)
     let (m, n) = (a.rows, b.columns);
     assert!(n <= stride && (m == 0 || n == 0 || (m - 1) * stride + n <= c.len()), "C has room");
     // SAFETY: C is borrowed mutably and has room for m rows of n elements, which do not overlap.
-    unsafe { multiply(a, b, Target(c.as_mut_ptr(), stride), write) }
+    unsafe { multiply(a, &Factor::new(b), Target(c.as_mut_ptr(), stride), write) }
 }
 
 /// A B as a new matrix, row after row, on all threads.
@@ -87,19 +94,55 @@ pub fn product(a: Matrix, b: Matrix, c: &mut [f32], stride: usize, write: Write)
 ///
 /// If the shapes do not fit.
 pub fn product_of(a: Matrix, b: Matrix) -> Vec<f32> {
-    let (m, n) = (a.rows, b.columns);
-    let mut c = Vec::with_capacity(m * n);
-    // SAFETY: there is room for m rows of n elements; `Write::Set` reads none of them and writes all.
-    unsafe {
-        multiply(a, b, Target(c.as_mut_ptr(), n), Write::Set);
-        c.set_len(m * n);
+    Factor::new(b).product_of(a)
+}
+
+/// A matrix B that several matrices A meet: what there is to prepare is done once.
+#[derive(Debug)]
+pub struct Factor<'b> {
+    b: Matrix<'b>,
+    #[cfg(target_arch = "x86_64")]
+    half: Option<half::Right>,
+}
+
+impl<'b> Factor<'b> {
+    /// Prepares B for products in the precision that this thread asks for, see [`with_precision`].
+    pub fn new(b: Matrix<'b>) -> Self {
+        assert!(b.is_within());
+        Self {
+            b,
+            // SAFETY: `with_precision` saw that the processor has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            half: (precision::current() == Precision::Float16).then(|| unsafe { half::Right::new(b) }),
+        }
     }
-    c
+
+    /// A B as a new matrix, row after row, on all threads.
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit.
+    pub fn product_of(&self, a: Matrix) -> Vec<f32> {
+        let (m, n) = (a.rows, self.b.columns);
+        let mut c = Vec::with_capacity(m * n);
+        // SAFETY: there is room for m rows of n elements; `Write::Set` reads none of them and writes all.
+        unsafe {
+            multiply(a, self, Target(c.as_mut_ptr(), n), Write::Set);
+            c.set_len(m * n);
+        }
+        c
+    }
 }
 
 /// The elements of a sum that are added up at a time. Longer sums are cut here, because `gemm` cuts them in places that depend on
 /// the other sizes, and a row's result must not depend on how many rows there are.
 const DEPTH: usize = 512;
+
+/// The parts in which a sum of k elements is added up.
+fn depths(k: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = k.div_ceil(DEPTH).max(1);
+    (0..count).map(move |part| k * part / count..k * (part + 1) / count)
+}
 
 /// Writes A B to a target, or adds it there.
 ///
@@ -107,10 +150,16 @@ const DEPTH: usize = 512;
 ///
 /// The target must have room for the product, rows that do not overlap, and nobody else who reads or writes it meanwhile; to be
 /// added to, it must have been written before.
-unsafe fn multiply(a: Matrix, b: Matrix, c: Target, write: Write) {
+unsafe fn multiply(a: Matrix, factor: &Factor, c: Target, write: Write) {
+    let b = factor.b;
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "inner sizes");
-    assert!(a.is_within() && b.is_within());
+    assert!(a.is_within());
+    #[cfg(target_arch = "x86_64")]
+    if let Some(half) = &factor.half {
+        // SAFETY: as the caller promises.
+        return unsafe { half.multiply(a, c, write) };
+    }
     if m == 1 {
         // SAFETY: as the caller promises.
         return unsafe { multiply_row(a, b, c, write) };
@@ -118,10 +167,8 @@ unsafe fn multiply(a: Matrix, b: Matrix, c: Target, write: Write) {
     let parts = cut(m, n, k);
     parts.into_par_iter().with_max_len(1).for_each(|(rows, columns)| {
         let (a, b) = (a.rows(rows.clone()), b.columns(columns.clone()));
-        let blocks = k.div_ceil(DEPTH).max(1);
-        for block in 0..blocks {
-            let depth = k * block / blocks..k * (block + 1) / blocks;
-            let write = if block == 0 { write } else { Write::Add };
+        for depth in depths(k) {
+            let write = if depth.start == 0 { write } else { Write::Add };
             // SAFETY: the parts lie within C, as the caller promises, and do not overlap; A and B lie within their slices (asserted).
             unsafe { c.part(a.columns(depth.clone()), b.rows(depth), rows.start, columns.start, write) }
         }
@@ -178,6 +225,16 @@ struct Target(*mut f32, usize);
 unsafe impl Sync for Target {}
 
 impl Target {
+    /// The place of an element.
+    ///
+    /// # Safety
+    ///
+    /// It must lie within C.
+    unsafe fn at(self, row: usize, column: usize) -> *mut f32 {
+        // SAFETY: as the caller promises.
+        unsafe { self.0.add(row * self.1 + column) }
+    }
+
     /// Writes A B into the part of C that begins at a row and column, or adds it there.
     ///
     /// # Safety
@@ -191,7 +248,7 @@ impl Target {
                 a.rows,
                 b.columns,
                 a.columns,
-                self.0.add(row * self.1 + column),
+                self.at(row, column),
                 1,
                 self.1 as isize,
                 add,

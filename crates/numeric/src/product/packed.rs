@@ -72,7 +72,7 @@ impl Packed {
 }
 
 /// The columns of each panel: up to three vectors, shared out evenly, for a narrow panel keeps fewer sums going at a time.
-fn panels(n: usize, lanes: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn panels(n: usize, lanes: usize) -> impl Iterator<Item = Range<usize>> {
     let vectors = n.div_ceil(lanes);
     let count = vectors.div_ceil(3);
     let border = move |panel: usize| (vectors * panel).div_ceil(count.max(1)) * lanes;
@@ -139,17 +139,18 @@ impl Panel<'_> {
 }
 
 /// Copies the columns of a panel, with zeros up to a whole number of vectors.
-fn pack_panel(instructions: Instructions, matrix: Matrix, panel: &mut [f32], width: usize) {
+pub(super) fn pack_panel(instructions: Instructions, matrix: Matrix, panel: &mut [f32], width: usize) {
     if matrix.column_stride == 1 {
         // A copy of a length known to the compiler is worth a branch: it is no call.
-        match matrix.columns {
+        match if matrix.columns == width { width } else { 0 } {
             48 => pack_rows::<48>(matrix, panel),
             32 => pack_rows::<32>(matrix, panel),
             16 => pack_rows::<16>(matrix, panel),
-            columns => {
+            8 => pack_rows::<8>(matrix, panel),
+            _ => {
                 for (i, target) in panel.chunks_exact_mut(width).enumerate() {
-                    let (target, rest) = target.split_at_mut(columns);
-                    target.copy_from_slice(&matrix.data[i * matrix.row_stride..][..columns]);
+                    let (target, rest) = target.split_at_mut(matrix.columns);
+                    target.copy_from_slice(&matrix.data[i * matrix.row_stride..][..matrix.columns]);
                     rest.fill(0.0);
                 }
             }

@@ -1,0 +1,42 @@
+//! In which numbers large products multiply.
+
+use std::cell::Cell;
+
+use rnnsearch_config::Precision;
+
+thread_local! {
+    static CURRENT: Cell<Precision> = const { Cell::new(Precision::Float32) };
+}
+
+/// Whether this processor has the instructions.
+pub fn is_available(precision: Precision) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let float16 = crate::Instructions::available() == crate::Instructions::Avx512
+        && std::arch::is_x86_feature_detected!("avx512fp16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let float16 = false;
+    precision == Precision::Float32 || float16
+}
+
+/// Runs something, and its large products in this precision: those that this thread asks for, whatever threads share them.
+///
+/// # Panics
+///
+/// If the processor lacks the instructions, see [`is_available`].
+pub fn with_precision<T>(precision: Precision, run: impl FnOnce() -> T) -> T {
+    /// Sets again what was, also after a panic.
+    struct Restore(Precision);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
+    }
+    assert!(is_available(precision), "the processor has no instructions for {precision:?}");
+    let _restore = Restore(CURRENT.replace(precision));
+    run()
+}
+
+/// That of the large products that this thread asks for.
+pub(super) fn current() -> Precision {
+    CURRENT.get()
+}
