@@ -55,7 +55,7 @@ fn is_closed_pipe(cause: &(dyn Error + 'static)) -> bool {
 
 fn is_misuse(cause: &(dyn Error + 'static)) -> bool {
     match cause.downcast_ref::<TrainingError>() {
-        Some(TrainingError::Config(_) | TrainingError::OtherConfig { .. }) => true,
+        Some(TrainingError::Config(_) | TrainingError::OtherConfig { .. } | TrainingError::Precision(_)) => true,
         Some(TrainingError::Corpus(error)) => is_wrong_setting(error),
         _ => {
             cause.is::<Misuse>()

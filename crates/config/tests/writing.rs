@@ -253,6 +253,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             label_smoothing: rates.0,
             clip_norm: rates.1,
             batch_by: BatchBy::Sentences,
+            precision: Precision::Float16,
             batch_size,
             sort_batches,
             keep_checkpoints: sort_batches,

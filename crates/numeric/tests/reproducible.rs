@@ -3,8 +3,8 @@
 use rnnsearch_numeric::decoder::Decoder;
 use rnnsearch_numeric::gru::Gru;
 use rnnsearch_numeric::output::Output;
-use rnnsearch_numeric::product::{Matrix, Write, product, product_of};
-use rnnsearch_numeric::{Memory, Reset};
+use rnnsearch_numeric::product::{Matrix, Write, is_available, product, product_of, with_precision};
+use rnnsearch_numeric::{Memory, Precision, Reset};
 
 /// Numbers without a pattern, within -scale..scale.
 fn numbers(n: usize, seed: u64, scale: f32) -> Vec<f32> {
@@ -135,6 +135,33 @@ fn loss_on_threads_and_in_slices() {
         .map(|i| Output { readout: &readout[i * size..][..size], targets: &targets[i..=i], ..output }.loss())
         .sum();
     assert!((whole - single).abs() < 1e-6 * whole, "{whole} is not {single}");
+}
+
+#[test]
+fn loss_in_16_bits() {
+    if !is_available(Precision::Float16) {
+        eprintln!("skipped: this processor lacks AVX512-FP16");
+        return;
+    }
+    let (size, vocabulary, tokens) = (70, 4_099, 150);
+    let (readout, weight) = (numbers(tokens * size, 1, 1.0), numbers(size * vocabulary, 2, 0.5));
+    let bias = numbers(vocabulary, 3, 1.0);
+    let targets: Vec<usize> = (0..tokens).map(|i| i * 7919 % vocabulary).collect();
+    let output = Output { size, readout: &readout, weight: &weight, bias: &bias, targets: &targets, smoothing: 0.1 };
+    let (expected, wanted) = output.loss_and_gradients();
+    let in_16_bits = || with_precision(Precision::Float16, || output.loss_and_gradients());
+    same_on_all_threads(|| {
+        let (loss, d) = in_16_bits();
+        (loss, d.readout, d.weight, d.bias)
+    });
+    let (loss, d) = in_16_bits();
+    assert!((loss - expected).abs() < 1e-4 * expected, "{loss} is not {expected}");
+    let pairs = [(d.readout, wanted.readout), (d.weight, wanted.weight), (d.bias, wanted.bias)];
+    for (number, (found, wanted)) in pairs.iter().enumerate() {
+        let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let error = norm(&mut found.iter().zip(wanted).map(|(a, b)| a - b)) / norm(&mut wanted.iter().copied());
+        assert!(error > 0.0 && error < 3e-3, "gradient {number} is wrong by {error}");
+    }
 }
 
 /// A row's product does not depend on how many rows there are, nor on the threads.

@@ -45,11 +45,23 @@ fn the_same_seed_gives_the_same_bytes() {
     assert!(fs::read(other.join("model.safetensors")).unwrap() != FIXTURE.model());
 }
 
-/// Losses of a short training on a device; none if the machine has no such device.
-fn losses(config: &Path, run: &Path, device: &str) -> Option<Vec<f64>> {
+/// A short training on a device.
+fn short_training(config: &Path, run: &Path, device: &str) -> assert_cmd::Command {
     let settings = ["training.max_updates=4", "training.log_every=1", "validation.max_sentences=2"];
     let mut train = rnnsearch(["train", "-q", "--device", device, "--run"]);
     train.arg(run).arg(config).args(settings.iter().flat_map(|setting| ["--set", setting]));
+    train
+}
+
+/// The losses that a training reported.
+fn reported(run: &Path) -> Vec<f64> {
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64().unwrap()).collect()
+}
+
+/// Losses of a short training on a device; none if the machine has no such device.
+fn losses(config: &Path, run: &Path, device: &str) -> Option<Vec<f64>> {
+    let mut train = short_training(config, run, device);
     if device == "wgpu" {
         software_vulkan(&mut train, run);
     }
@@ -61,8 +73,7 @@ fn losses(config: &Path, run: &Path, device: &str) -> Option<Vec<f64>> {
         return None;
     }
     assert!(output.status.success(), "{device}: {message}");
-    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    Some(metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64().unwrap()).collect())
+    Some(reported(run))
 }
 
 /// Where there is no graphics card, Mesa's software adapter serves, if it is installed.
@@ -91,4 +102,37 @@ fn devices_agree() {
             assert!((a - b).abs() < 1e-3 * a, "flex {flex:?}\n{device} {other:?}");
         }
     }
+}
+
+#[test]
+fn precisions_agree() {
+    let (folder, config) = corpus();
+    let run = |name: &str| folder.path().join(name);
+    short_training(&config, &run("32"), "cpu").assert().success();
+    let in_16_bits = |name: &str, threads: &str| {
+        let mut train = short_training(&config, &run(name), "cpu");
+        train.args(["--set", "training.precision=float16", "--threads", threads]).output().unwrap()
+    };
+    let output = in_16_bits("16", "1");
+    let has_instructions = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains("avx512_fp16"));
+    if !has_instructions {
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("AVX512-FP16") && told.contains("\"float32\""), "{told}");
+        assert!(!run("16").exists(), "a training that cannot begin leaves nothing");
+        return;
+    }
+    assert!(output.status.success() && in_16_bits("threads", "3").status.success());
+    let model = |name: &str| fs::read(run(name).join("model.safetensors")).unwrap();
+    assert!(model("16") == model("threads"), "threads make a difference");
+    let (exact, rounded) = (reported(&run("32")), reported(&run("16")));
+    assert!(exact != rounded && exact.len() == rounded.len());
+    assert!(exact.iter().zip(&rounded).all(|(a, b)| (a - b).abs() < 2e-3 * a), "{exact:?}\n{rounded:?}");
+    // A graphics card has no such products; or there is none.
+    let mut train = short_training(&config, &run("wgpu"), "wgpu");
+    software_vulkan(&mut train, &run("wgpu"));
+    let output = train.args(["--set", "training.precision=float16"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("training.precision") || told.contains("no usable graphics adapter"), "{told}");
+    assert!(!output.status.success() && !run("wgpu").exists(), "{told}");
 }
