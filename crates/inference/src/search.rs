@@ -3,10 +3,10 @@
 //! At every step each sentence keeps its `beam_size` best unfinished hypotheses. One that takes `</s>` is finished and leaves;
 //! a sentence leaves the batch when it has `beam_size` finished ones, or its length is used up. A beam of 1 is greedy search.
 
-use burn::prelude::*;
-use rnnsearch_config::ModelConfig;
-use rnnsearch_corpus::{BOS, EOS, PAD, Padded};
-use rnnsearch_decoder::{DecoderState, RnnSearch, Source};
+use rnnsearch_corpus::{BOS, EOS, PAD};
+use rnnsearch_numeric::network::Scores;
+
+use crate::decoding::{Decoding, Engine, Task};
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,105 +41,45 @@ pub struct Hypothesis {
 /// Translates a batch of sources, each a non-empty list of ids that ends with `</s>`.
 ///
 /// Returns, for each source, up to `beam_size` hypotheses: finished ones first, then by falling score.
-pub fn search(
-    model: &RnnSearch,
-    config: &ModelConfig,
-    sources: &[&[u32]],
-    options: &SearchOptions,
-    device: &Device,
-) -> Vec<Vec<Hypothesis>> {
-    if sources.is_empty() {
-        return Vec::new();
-    }
-    let mut state = model.start(&pad(sources, device), config);
-    let mut beams: Vec<Beam> =
-        sources.iter().enumerate().map(|(i, source)| Beam::new(i, source.len(), options)).collect();
-    let mut done: Vec<Vec<Hypothesis>> = vec![Vec::new(); sources.len()];
-    let mut live: Vec<usize> = (0..beams.len()).collect();
-    while !live.is_empty() {
-        let previous: Vec<u32> = live.iter().flat_map(|&b| beams[b].previous()).collect();
-        let step = model.step(&state, &previous, config);
-        let scores = Scores::read(step.log_probs, step.alignment);
-        let (mut rows, mut row) = (Vec::new(), 0);
-        let mut moved = false;
-        let mut still_live = Vec::with_capacity(live.len());
-        for &b in &live {
-            let beam = &mut beams[b];
-            let count = beam.live.len();
-            let parents = beam.advance(row, &scores, options);
-            row += count;
-            if beam.is_done(options) {
-                done[beam.sentence] = beam.finish(options);
-                moved = true;
-            } else {
-                moved |= parents.len() != count;
-                rows.extend(parents);
-                still_live.push(b);
+pub(crate) fn search(engine: &Engine, sources: &[&[u32]], options: &SearchOptions) -> Vec<Vec<Hypothesis>> {
+    let lengths = sources.iter().map(|source| source.len()).collect();
+    engine.run(sources, &Search { lengths, options })
+}
+
+struct Search<'o> {
+    /// Of the sources.
+    lengths: Vec<usize>,
+    options: &'o SearchOptions,
+}
+
+impl Task for Search<'_> {
+    type Result = Vec<Hypothesis>;
+
+    fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Vec<Hypothesis>> {
+        let mut beams: Vec<Beam> = sources.iter().map(|&source| Beam::new(self.lengths[source], self.options)).collect();
+        let mut live: Vec<usize> = (0..beams.len()).collect();
+        while !live.is_empty() {
+            let previous: Vec<u32> = live.iter().flat_map(|&beam| beams[beam].previous()).collect();
+            let scores = decoding.step(&previous);
+            let (mut rows, mut row) = (Vec::new(), 0);
+            let mut same_sources = true;
+            live.retain(|&beam| {
+                let beam = &mut beams[beam];
+                let count = beam.live.len();
+                let parents = beam.advance(row, scores, self.options);
+                row += count;
+                let goes_on = !beam.is_done(self.options);
+                same_sources &= goes_on && parents.len() == count;
+                if goes_on {
+                    rows.extend(parents);
+                }
+                goes_on
+            });
+            if !live.is_empty() {
+                decoding.keep(&rows, same_sources);
             }
         }
-        live = still_live;
-        if !live.is_empty() {
-            state = reorder(step.state, &rows, moved);
-        }
-    }
-    done
-}
-
-fn reorder(state: DecoderState, rows: &[usize], moved: bool) -> DecoderState {
-    match moved {
-        true => state.select(rows),
-        false if rows.iter().enumerate().all(|(i, &row)| i == row) => state,
-        false => state.select_states(rows),
-    }
-}
-
-/// Puts sources of different lengths into one padded batch on the device.
-pub(crate) fn pad(sources: &[&[u32]], device: &Device) -> Source {
-    let padded = Padded::new(sources);
-    Source::new(&padded.ids, &padded.lengths, device)
-}
-
-/// What a step said of all rows, on the host.
-pub(crate) struct Scores {
-    log_probs: Vec<f32>,
-    words: usize,
-    alignment: Vec<f32>,
-    src_len: usize,
-}
-
-impl Scores {
-    pub(crate) fn read(log_probs: Tensor<2>, alignment: Option<Tensor<2>>) -> Self {
-        let [_, words] = log_probs.dims();
-        let src_len = alignment.as_ref().map_or(0, |alignment| alignment.dims()[1]);
-        let values = |tensor: Tensor<2>| tensor.try_into_vec_as::<f32>().expect("a float tensor can be read");
-        Self { log_probs: values(log_probs), words, alignment: alignment.map(values).unwrap_or_default(), src_len }
-    }
-
-    pub(crate) fn log_prob(&self, row: usize, word: u32) -> f32 {
-        self.log_probs[row * self.words + word as usize]
-    }
-
-    /// α_i of a row over the real tokens of its source; empty without attention.
-    pub(crate) fn alignment(&self, row: usize, source_tokens: usize) -> Vec<f32> {
-        let start = row * self.src_len;
-        self.alignment.get(start..start + source_tokens.min(self.src_len)).unwrap_or_default().to_vec()
-    }
-
-    /// The `count` best words of a row, best first; of equals, the lower id first.
-    fn best(&self, row: usize, count: usize) -> Vec<(f32, u32)> {
-        let mut best: Vec<(f32, u32)> = Vec::with_capacity(count + 1);
-        let mut worst = f32::NEG_INFINITY;
-        for (word, &log_prob) in self.log_probs[row * self.words..(row + 1) * self.words].iter().enumerate() {
-            let word = word as u32;
-            if (best.len() == count && log_prob <= worst) || word == PAD || word == BOS || log_prob.is_nan() {
-                continue;
-            }
-            let place = best.partition_point(|&(better, _)| better >= log_prob);
-            best.insert(place, (log_prob, word));
-            best.truncate(count);
-            worst = best[best.len() - 1].0;
-        }
-        best
+        beams.iter_mut().map(|beam| beam.finish(self.options)).collect()
     }
 }
 
@@ -168,7 +108,6 @@ struct Candidate {
 
 /// The search for one sentence.
 struct Beam {
-    sentence: usize,
     source_tokens: usize,
     max_len: usize,
     len: usize,
@@ -178,10 +117,9 @@ struct Beam {
 }
 
 impl Beam {
-    fn new(sentence: usize, source_tokens: usize, options: &SearchOptions) -> Self {
+    fn new(source_tokens: usize, options: &SearchOptions) -> Self {
         let max_len = (options.max_ratio * source_tokens as f64).ceil() as usize + options.max_extra;
         Self {
-            sentence,
             source_tokens,
             max_len: max_len.max(1),
             len: 0,
@@ -203,7 +141,7 @@ impl Beam {
         let width = 2 * options.beam_size;
         let mut candidates: Vec<Candidate> = Vec::new();
         for (parent, live) in self.live.iter().enumerate() {
-            candidates.extend(scores.best(first + parent, width).into_iter().map(|(token_log_prob, word)| Candidate {
+            candidates.extend(scores.best(first + parent, width, &[PAD, BOS]).into_iter().map(|(token_log_prob, word)| Candidate {
                 log_prob: live.log_prob + f64::from(token_log_prob),
                 parent,
                 word,
@@ -222,7 +160,7 @@ impl Beam {
                 continue;
             }
             let row = first + candidate.parent;
-            let live = self.lengthen(&candidate, scores.alignment(row, self.source_tokens));
+            let live = self.lengthen(&candidate, scores.alignment(row, self.source_tokens).to_vec());
             if candidate.word == EOS {
                 self.finished.push(self.hypothesis(live, true, options));
             } else {
@@ -280,14 +218,8 @@ mod tests {
     use super::*;
 
     fn scores(rows: &[&[f32]]) -> Scores {
-        Scores { log_probs: rows.concat(), words: rows[0].len(), alignment: Vec::new(), src_len: 0 }
-    }
-
-    #[test]
-    fn best_words_come_in_order_and_ties_by_id() {
-        let scores = scores(&[&[9.0, -1.0, 9.0, -2.0, -1.0, -3.0]]);
-        assert_eq!(scores.best(0, 3), [(-1.0, 1), (-1.0, 4), (-2.0, 3)]);
-        assert_eq!(scores.best(0, 10).len(), 4);
+        let normalizers = vec![0.0; rows.len()];
+        Scores { logits: rows.concat(), normalizers, words: rows[0].len(), ..Scores::default() }
     }
 
     fn options(beam_size: usize) -> SearchOptions {
@@ -297,7 +229,7 @@ mod tests {
     #[test]
     fn a_hypothesis_that_ends_leaves_and_scores_by_its_length() {
         let options = options(2);
-        let mut beam = Beam::new(0, 3, &options);
+        let mut beam = Beam::new(3, &options);
         // Words 4 and 5 go on; </s> (3) is third best and may not finish.
         let rows = beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]), &options);
         assert_eq!(rows, [0, 0]);
@@ -316,7 +248,7 @@ mod tests {
     #[test]
     fn length_runs_out() {
         let options = options(1);
-        let mut beam = Beam::new(0, 1, &options);
+        let mut beam = Beam::new(1, &options);
         beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]), &options);
         assert!(beam.is_done(&options));
         let all = beam.finish(&options);

@@ -7,15 +7,17 @@ use rnnsearch_alignment::{Alignment, Sentence, Token};
 use rnnsearch_config::TranslationConfig;
 use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK};
 
+use crate::decoding::Engine;
 use crate::forced::force;
 use crate::split::split;
-use crate::{Forced, Hypothesis, Model, SearchOptions, search};
+use crate::search::search;
+use crate::{Forced, Hypothesis, Model, SearchOptions};
 
 /// A model, ready to translate on a device.
 #[derive(Debug)]
 pub struct Translator {
     model: Model,
-    device: Device,
+    engine: Engine,
 }
 
 /// How to translate.
@@ -91,7 +93,8 @@ struct Piece {
 impl Translator {
     /// Puts a model to work on the device its weights are on.
     pub fn new(model: Model, device: &Device) -> Self {
-        Self { model, device: device.clone() }
+        let engine = Engine::new(&model.network, &model.config.model, device);
+        Self { model, engine }
     }
 
     /// The model.
@@ -110,7 +113,7 @@ impl Translator {
         order.sort_by_key(|&piece| (pieces[piece].ids.len(), piece));
         for batch in order.chunks(options.batch_size.max(1)) {
             let sources: Vec<&[u32]> = batch.iter().map(|&piece| pieces[piece].ids.as_slice()).collect();
-            let found = search(&self.model.network, &self.model.config.model, &sources, &options.search, &self.device);
+            let found = search(&self.engine, &sources, &options.search);
             for (&piece, hypotheses) in batch.iter().zip(found) {
                 let source = &texts[pieces[piece].text].as_ref()[pieces[piece].span.clone()];
                 candidates[piece] = hypotheses
@@ -146,7 +149,7 @@ impl Translator {
         for batch in order.chunks(batch_size.max(1)) {
             let chosen: Vec<(&[u32], &[u32])> =
                 batch.iter().map(|&pair| (ids[pair].0.as_slice(), ids[pair].1.as_slice())).collect();
-            let forced = force(&self.model.network, &self.model.config.model, &chosen, &self.device);
+            let forced = force(&self.engine, &chosen);
             for (&pair, forced) in batch.iter().zip(forced) {
                 let (source, target) = &encoded[pair];
                 let (source_text, target_text) = (pairs[pair].0.as_ref(), pairs[pair].1.as_ref());

@@ -10,34 +10,40 @@ use crate::rows::{columns, read};
 use crate::vector;
 
 /// The recurrent weights of a step, packed.
-pub(crate) struct Cell<'a> {
+#[derive(Debug)]
+pub(crate) struct Cell {
     n: usize,
     /// [U_r | U_z].
     gates: Packed,
     /// U.
     candidate: Packed,
-    bias: Option<&'a [f32]>,
+    bias: Option<Vec<f32>>,
     reset: Reset,
 }
 
 /// One step's rows: of every sentence that has a word at its position.
-pub(crate) struct Step<'s, 'r> {
+pub(crate) struct Step<'s, 'g, 'i> {
     /// h, the state before.
     pub previous: &'s [&'s [f32]],
     /// h where it enters the recurrent products: after dropout.
     pub input: &'s [&'s [f32]],
     /// W x + b for the three gates; becomes r, z, h~.
-    pub gates: &'s mut [&'r mut [f32]],
-    pub inner: &'s mut [&'r mut [f32]],
+    pub gates: &'s mut [&'g mut [f32]],
+    pub inner: &'s mut [&'i mut [f32]],
 }
 
-impl<'a> Cell<'a> {
+impl Cell {
     /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`.
-    pub(crate) fn new(weight: &[f32], bias: Option<&'a [f32]>, reset: Reset, n: usize) -> Self {
+    pub(crate) fn new(weight: &[f32], bias: Option<&[f32]>, reset: Reset, n: usize) -> Self {
         let weight = Matrix::new(weight, n, 3 * n);
         let gates = || Packed::new(weight.columns(0..2 * n));
         let (gates, candidate) = rayon::join(gates, || Packed::new(weight.columns(2 * n..3 * n)));
-        Self { n, gates, candidate, bias, reset }
+        Self { n, gates, candidate, bias: bias.map(<[f32]>::to_vec), reset }
+    }
+
+    /// The size of a state.
+    pub(crate) fn n(&self) -> usize {
+        self.n
     }
 
     /// Writes the new states.
@@ -68,7 +74,7 @@ impl<'a> Cell<'a> {
 
     /// Adds r ∘ (U h + b_u) to the candidate.
     fn candidate_after(&self, input: &[&[f32]], gates: &mut [&mut [f32]], inner: &mut [&mut [f32]]) {
-        match self.bias {
+        match &self.bias {
             Some(bias) => inner.iter_mut().for_each(|inner| inner.copy_from_slice(bias)),
             None => inner.iter_mut().for_each(|inner| inner.fill(0.0)),
         }

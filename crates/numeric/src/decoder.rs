@@ -65,10 +65,10 @@ pub struct DecoderGradients {
 }
 
 /// The packed weights of the forward pass.
-struct Weights<'a> {
+struct Weights {
     query: Packed,
     context: Packed,
-    cell: Cell<'a>,
+    cell: Cell,
 }
 
 /// A hand's rows of what the forward pass writes.

@@ -7,6 +7,7 @@
 //! | [`linear`] | linear layers over many rows, and the maxout readout |
 //! | [`output`] | the output layer's cross-entropy, with its gradients |
 //! | [`product`] | matrix products: large ones, and small ones by a weight that is packed once a sequence |
+//! | [`network`] | the whole network for translating, step by step |
 //! | [`adam`] | Adam in place, and the length of gradients |
 //! | [`vector`] | elementwise functions and reductions over a row |
 //!
@@ -28,6 +29,7 @@ pub mod gru;
 mod instructions;
 pub mod linear;
 mod memory;
+pub mod network;
 pub mod output;
 pub mod product;
 mod rates;

@@ -358,6 +358,22 @@ vectorised! {
         }
     }
 
+    /// x ← x + bias; returns ln Σ e^x.
+    pub fn add_and_normalize(x: &mut [f32], bias: &[f32]) -> f32 {
+        for (x, bias) in x.iter_mut().zip(bias) {
+            *x += bias;
+        }
+        let max = max_of(x);
+        max + sum_of([x], |[x], sum| sum + exp_of::<FUSED>(x - max)).ln()
+    }
+
+    /// The largest element of each `part` elements of x, the last of which may be fewer. What is not a number is passed over.
+    pub fn maxima(x: &[f32], part: usize, maxima: &mut [f32]) {
+        for (x, max) in x.chunks(part).zip(maxima) {
+            *max = max_of(x);
+        }
+    }
+
     /// The largest absolute value of lines of `width` numbers that begin `stride` apart, 0 of none; not finite where a number is not.
     pub fn largest(lines: &[f32], width: usize, stride: usize) -> f32 {
         // Without their sign, the bits of floats are ordered as they are, and what is not a number comes last.

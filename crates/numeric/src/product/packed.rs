@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::tile::{SQUARE, lanes, sum_tile, transpose};
 use super::{Matrix, Write};
 use crate::Instructions;
@@ -53,21 +55,61 @@ impl Packed {
         Self { buffer, from, k, n, instructions }
     }
 
+    /// The rows and columns of the weight.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.k, self.n]
+    }
+
     /// C ← A W or C + A W for rows `a` of k elements and rows `c` of n.
     ///
     /// # Panics
     ///
     /// If the shapes do not fit.
     pub fn multiply(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+        self.check(a, c);
+        self.panels().for_each(|panel| panel.multiply(a, c, write));
+    }
+
+    /// C ← A W, where each thread has some columns: for few rows, of which there are not enough for all threads.
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit.
+    pub fn multiply_on_all_threads(&self, a: &[&[f32]], c: &mut [&mut [f32]]) {
+        self.check(a, c);
+        let panels: Vec<Panel> = self.panels().collect();
+        let each = panels.len().div_ceil(rayon::current_num_threads()).max(1);
+        let mut rest: Vec<&mut [f32]> = c.iter_mut().map(|row| &mut **row).collect();
+        let parts: Vec<(&[Panel], Vec<&mut [f32]>)> = panels
+            .chunks(each)
+            .map(|panels| {
+                let width = panels.iter().map(|panel| panel.columns.len()).sum();
+                let (part, others) = std::mem::take(&mut rest).into_iter().map(|row| row.split_at_mut(width)).unzip();
+                rest = others;
+                (panels, part)
+            })
+            .collect();
+        parts.into_par_iter().with_max_len(1).for_each(|(panels, mut c)| {
+            for panel in panels {
+                let columns = panel.columns.start - panels[0].columns.start..panel.columns.end - panels[0].columns.start;
+                Panel { columns, ..*panel }.multiply(a, &mut c, Write::Set);
+            }
+        });
+    }
+
+    fn check(&self, a: &[&[f32]], c: &[&mut [f32]]) {
         assert_eq!(a.len(), c.len(), "rows");
         assert!(a.iter().all(|row| row.len() == self.k) && c.iter().all(|row| row.len() == self.n));
+    }
+
+    fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
         let (mut rest, lanes) = (&self.buffer[self.from..], lanes(self.instructions));
-        for columns in panels(self.n, lanes) {
+        panels(self.n, lanes).map(move |columns| {
             let vectors = columns.len().div_ceil(lanes);
             let elements;
             (elements, rest) = rest.split_at(self.k * vectors * lanes);
-            Panel { instructions: self.instructions, elements, vectors, columns }.multiply(a, c, write);
-        }
+            Panel { instructions: self.instructions, elements, vectors, columns }
+        })
     }
 }
 
