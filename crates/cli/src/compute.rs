@@ -27,8 +27,8 @@ impl Compute {
         self.limit_threads()?;
         let device = self.device.open()?;
         messages.detail(self.describe(kernel_of(&device)));
-        let translator = Translator::new(Model::load(model, &device)?, &device);
-        let data = &translator.model().config.data;
+        let translator = Translator::new(Model::load(model)?, &device);
+        let data = &translator.config().data;
         messages.detail(format_args!(
             "model {}, {} to {}",
             model.display(),
@@ -75,7 +75,7 @@ impl Search {
 /// Fails if the model has no attention, and so no alignments.
 pub fn require_attention(translator: &Translator) -> Result<()> {
     anyhow::ensure!(
-        translator.model().config.model.attention != Attention::None,
+        translator.config().model.attention != Attention::None,
         "the model has no attention (its model.attention is \"none\"), and so no alignments: use a model trained with \
          model.attention = \"additive\""
     );

@@ -34,7 +34,7 @@ pub fn run(translator: Translator, options: TranslateOptions, messages: Messages
         // There is none before the first prompt is left.
         let _ = editor.load_history(file);
     }
-    let data = &translator.model().config.data;
+    let data = &translator.config().data;
     messages.note(format_args!("{} to {}; :help lists the commands", data.source_language, data.target_language));
     let prompt = format!("{}> ", data.source_language);
     let mut prompt_state = Prompt { translator: &translator, options, last: None };

@@ -23,4 +23,4 @@ mod recurrent;
 pub use attention::Attention;
 pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
-pub use names::{Gradient, ShapeMismatch, Values, load_parameters, parameter_name, parameters};
+pub use names::{Gradient, ShapeMismatch, Values, check_shapes, load_parameters, parameter_name, parameters};

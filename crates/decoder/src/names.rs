@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
 
-use crate::RnnSearch;
+use crate::{ModelSettings, RnnSearch};
 
 /// A parameter's shape and values, row by row.
 pub type Values = (Vec<usize>, Vec<f32>);
@@ -81,6 +81,26 @@ pub fn load_parameters(model: RnnSearch, parameters: BTreeMap<String, Values>) -
     }
 }
 
+/// Checks the shapes of parameters against those that a model of these settings has.
+///
+/// # Errors
+///
+/// If a parameter is missing, of another shape, or not one of the model's.
+pub fn check_shapes(settings: &ModelSettings, mut given: BTreeMap<String, Vec<usize>>) -> Result<(), ShapeMismatch> {
+    let mut expected = Shapes::default();
+    RnnSearch::blank(settings, &Device::flex()).visit(&mut expected);
+    for (name, shape) in expected.shapes {
+        let given = given.remove(&name);
+        if given.as_ref() != Some(&shape) {
+            return Err(ShapeMismatch { name, expected: Some(shape), given });
+        }
+    }
+    match given.pop_first() {
+        Some((name, shape)) => Err(ShapeMismatch { name, expected: None, given: Some(shape) }),
+        None => Ok(()),
+    }
+}
+
 /// The name of the parameter at a path of fields: layers are numbered, and a unit inside a layer is not named.
 pub fn parameter_name(path: &[String]) -> String {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -117,6 +137,27 @@ impl ModuleVisitor for Collector {
         let shape = value.dims().to_vec();
         let values = value.try_into_vec_as::<f32>().expect("parameters are float tensors that can be read");
         self.parameters.insert(parameter_name(&self.path), (shape, values));
+    }
+}
+
+/// The shapes of parameters.
+#[derive(Default)]
+struct Shapes {
+    path: Vec<String>,
+    shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleVisitor for Shapes {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.shapes.insert(parameter_name(&self.path), param.val().dims().to_vec());
     }
 }
 

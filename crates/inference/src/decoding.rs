@@ -4,9 +4,11 @@ use burn::prelude::*;
 use rayon::prelude::*;
 use rnnsearch_config::ModelConfig;
 use rnnsearch_corpus::Padded;
-use rnnsearch_decoder::{DecoderState, RnnSearch, Source, parameters};
+use rnnsearch_decoder::{DecoderState, RnnSearch, Source};
 use rnnsearch_kernels::{Kernel, kernel_of};
 use rnnsearch_numeric::network::{Hypotheses, Network, Scores};
+
+use crate::Model;
 
 /// A network, ready to decode.
 #[derive(Debug)]
@@ -37,10 +39,13 @@ pub(crate) trait Task: Sync {
 
 impl Engine {
     /// The engine for a device.
-    pub(crate) fn new(network: &RnnSearch, config: &ModelConfig, device: &Device) -> Self {
+    pub(crate) fn new(model: &Model, device: &Device) -> Self {
+        let config = &model.config.model;
         match kernel_of(device) {
-            Kernel::Fused => Self::Packed(Box::new(Network::new(&parameters(network), config.reset))),
-            Kernel::Plain => Self::Plain { network: network.clone(), config: config.clone(), device: device.clone() },
+            Kernel::Fused => Self::Packed(Box::new(Network::new(&model.parameters(), config.reset))),
+            Kernel::Plain => {
+                Self::Plain { network: model.network(device), config: config.clone(), device: device.clone() }
+            }
         }
     }
 
@@ -118,7 +123,7 @@ impl Decoding for Plain<'_> {
 mod tests {
     use rnnsearch_config::{Attention, Initialization, Reset};
     use rnnsearch_corpus::EOS;
-    use rnnsearch_decoder::ModelSettings;
+    use rnnsearch_decoder::{ModelSettings, parameters};
 
     use super::*;
     use crate::SearchOptions;
@@ -163,8 +168,9 @@ mod tests {
         let device = Device::flex();
         let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: WORDS };
         let network = RnnSearch::new(&settings, 5, &device);
-        let packed = Engine::new(&network, config, &device);
-        assert!(matches!(packed, Engine::Packed(_)));
+        let parameters = parameters(&network);
+        let views = parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..])));
+        let packed = Engine::Packed(Box::new(Network::new(&views.collect(), config.reset)));
         [Engine::Plain { network, config: config.clone(), device }, packed]
     }
 

@@ -4,12 +4,16 @@
 //! number, the configuration, the tokenizers, and a hash over all of it and the tensors, checked on reading.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use memmap2::Mmap;
 use rnnsearch_config::{Config, DataConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
-use rnnsearch_decoder::{ModelSettings, RnnSearch, load_parameters, parameters};
+use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
+use rnnsearch_numeric::network::Parameters;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -23,10 +27,9 @@ pub const FORMAT: u32 = 1;
 const KEY: &str = "rnnsearch";
 
 /// A model with all that is needed to use it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Model {
-    /// The network.
-    pub network: RnnSearch,
+    weights: Weights,
     /// The settings it was trained with, without where its data was.
     pub config: Config,
     /// How text becomes ids and back.
@@ -49,7 +52,51 @@ struct Format {
     format: u32,
 }
 
+/// The parameters of a model.
+#[derive(Debug)]
+enum Weights {
+    /// In memory.
+    Own(BTreeMap<String, (Vec<usize>, Vec<f32>)>),
+    /// In a file: pages are read when they are looked at, and shared by all processes that use it.
+    Mapped { file: Mmap, tensors: BTreeMap<String, (Vec<usize>, Range<usize>)> },
+}
+
+impl Weights {
+    fn views(&self) -> Parameters<'_> {
+        match self {
+            Self::Own(parameters) => {
+                parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..]))).collect()
+            }
+            Self::Mapped { file, tensors } => tensors
+                .iter()
+                .map(|(name, (shape, range))| {
+                    let values = floats_in(&file[range.clone()]).expect("the file was read so before");
+                    (name.as_str(), (&shape[..], values))
+                })
+                .collect(),
+        }
+    }
+}
+
 impl Model {
+    /// A model of a network that was trained with this configuration.
+    pub fn new(network: &RnnSearch, config: &Config, vocabularies: &Vocabularies) -> Self {
+        let weights = Weights::Own(parameters(network));
+        Self { weights, config: config.clone(), vocabularies: vocabularies.clone() }
+    }
+
+    /// The parameters by name, each with its shape and its values, row by row.
+    pub fn parameters(&self) -> Parameters<'_> {
+        self.weights.views()
+    }
+
+    /// The network on a device.
+    pub fn network(&self, device: &Device) -> RnnSearch {
+        let network = RnnSearch::blank(&Self::settings(&self.config, &self.vocabularies), device);
+        let own = |(name, (shape, values)): (&str, (&[usize], &[f32]))| (name.into(), (shape.to_vec(), values.to_vec()));
+        load_parameters(network, self.parameters().into_iter().map(own).collect()).expect("a model's parameters fit it")
+    }
+
     /// The sizes that the network was made with.
     pub fn settings(config: &Config, vocabularies: &Vocabularies) -> ModelSettings {
         ModelSettings {
@@ -65,11 +112,8 @@ impl Model {
     ///
     /// If the configuration or a tokenizer cannot be written as text.
     pub fn to_bytes(&self) -> Result<Vec<u8>, InferenceError> {
-        let parameters = parameters(&self.network);
-        let tensors: BTreeMap<&str, (&[usize], Vec<u8>)> = parameters
-            .iter()
-            .map(|(name, (shape, values))| (name.as_str(), (shape.as_slice(), bytes_of(values))))
-            .collect();
+        let tensors: BTreeMap<&str, (&[usize], Vec<u8>)> =
+            self.parameters().into_iter().map(|(name, (shape, values))| (name, (shape, bytes_of(values)))).collect();
         let mut header = Header {
             format: FORMAT,
             blake3: String::new(),
@@ -103,15 +147,21 @@ impl Model {
     /// # Errors
     ///
     /// If there is none, or it is damaged, of a newer format, or not a model file.
-    pub fn load(path: &Path, device: &Device) -> Result<Self, InferenceError> {
+    pub fn load(path: &Path) -> Result<Self, InferenceError> {
         let path = model_path(path)?;
-        let bytes = std::fs::read(&path).map_err(|error| InferenceError::Read { path: path.clone(), error })?;
-        Self::from_bytes(&bytes, &path, device)
+        let mapped = || {
+            let file = File::open(&path)?;
+            // SAFETY: model files are replaced, never written to; who cuts one short while it is used ends that use, as with
+            // a program's own file.
+            unsafe { Mmap::map(&file) }
+        };
+        let bytes = mapped().map_err(|error| InferenceError::Read { path: path.clone(), error })?;
+        Self::from_file(bytes, &path)
     }
 
-    fn from_bytes(bytes: &[u8], path: &Path, device: &Device) -> Result<Self, InferenceError> {
+    fn from_file(bytes: Mmap, path: &Path) -> Result<Self, InferenceError> {
         let damaged = |reason: String| InferenceError::Damaged { path: path.into(), reason };
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
         let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));
         let header = header.ok_or_else(|| InferenceError::NotAModel { path: path.into() })?;
         let format: Format = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
@@ -119,7 +169,7 @@ impl Model {
             return Err(InferenceError::NewerFormat { path: path.into(), found: format.format });
         }
         let header: Header = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
         let tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
         let computed = hash(&header, tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data())));
         if computed != header.blake3 {
@@ -127,13 +177,18 @@ impl Model {
         }
         let config = Config::from_toml(&header.config, &[]).map_err(|error| damaged(error.to_string()))?;
         let vocabularies = read_vocabularies(&header, path)?;
-        let parameters = tensors
-            .iter()
-            .map(|(name, view)| (name.clone(), (view.shape().to_vec(), floats_of(view.data()))))
-            .collect();
-        let network = RnnSearch::blank(&Self::settings(&config, &vocabularies), device);
-        let network = load_parameters(network, parameters).map_err(|error| damaged(error.to_string()))?;
-        Ok(Self { network, config, vocabularies })
+        let shapes = tensors.iter().map(|(name, view)| (name.clone(), view.shape().to_vec())).collect();
+        check_shapes(&Self::settings(&config, &vocabularies), shapes).map_err(|error| damaged(error.to_string()))?;
+        let mut places = BTreeMap::new();
+        for (name, view) in &tensors {
+            if view.dtype() != Dtype::F32 || floats_in(view.data()).is_none() {
+                return Err(damaged(format!("its tensor `{name}` is no row of 32-bit floats")));
+            }
+            let start = view.data().as_ptr() as usize - bytes.as_ptr() as usize;
+            places.insert(name.clone(), (view.shape().to_vec(), start..start + view.data().len()));
+        }
+        drop(tensors);
+        Ok(Self { weights: Weights::Mapped { file: bytes, tensors: places }, config, vocabularies })
     }
 }
 
@@ -187,6 +242,8 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn floats_of(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+/// The floats that bytes of a file hold: safetensors are little-endian, as all processors are that this program is built for.
+fn floats_in(bytes: &[u8]) -> Option<&[f32]> {
+    const { assert!(cfg!(target_endian = "little")) };
+    bytemuck::try_cast_slice(bytes).ok()
 }

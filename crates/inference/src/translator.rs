@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use burn::prelude::*;
 use rnnsearch_alignment::{Alignment, Sentence, Token};
-use rnnsearch_config::TranslationConfig;
-use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK};
+use rnnsearch_config::{Config, TranslationConfig};
+use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
 use crate::decoding::Engine;
 use crate::forced::force;
@@ -16,7 +16,8 @@ use crate::{Forced, Hypothesis, Model, SearchOptions};
 /// A model, ready to translate on a device.
 #[derive(Debug)]
 pub struct Translator {
-    model: Model,
+    config: Config,
+    vocabularies: Vocabularies,
     engine: Engine,
 }
 
@@ -91,15 +92,20 @@ struct Piece {
 }
 
 impl Translator {
-    /// Puts a model to work on the device its weights are on.
+    /// Puts a model to work on a device.
     pub fn new(model: Model, device: &Device) -> Self {
-        let engine = Engine::new(&model.network, &model.config.model, device);
-        Self { model, engine }
+        let engine = Engine::new(&model, device);
+        Self { config: model.config, vocabularies: model.vocabularies, engine }
     }
 
-    /// The model.
-    pub fn model(&self) -> &Model {
-        &self.model
+    /// The settings of the model.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How text becomes ids and back.
+    pub fn vocabularies(&self) -> &Vocabularies {
+        &self.vocabularies
     }
 
     /// Translates texts. A blank text has a blank translation.
@@ -137,7 +143,7 @@ impl Translator {
         let encoded: Vec<(Encoded, Encoded)> = pairs
             .iter()
             .map(|(source, target)| {
-                let vocabularies = &self.model.vocabularies;
+                let vocabularies = &self.vocabularies;
                 (vocabularies.source.encode(source.as_ref()), vocabularies.target.encode(target.as_ref()))
             })
             .collect();
@@ -163,7 +169,7 @@ impl Translator {
     }
 
     fn pieces<S: AsRef<str>>(&self, texts: &[S], max_source_length: usize) -> Vec<Piece> {
-        let tokenizer = &self.model.vocabularies.source;
+        let tokenizer = &self.vocabularies.source;
         let mut pieces = Vec::new();
         for (text, whole) in texts.iter().map(AsRef::as_ref).enumerate() {
             if whole.trim().is_empty() {
@@ -183,7 +189,7 @@ impl Translator {
     }
 
     fn candidate(&self, source: &str, encoded: &Encoded, hypothesis: &Hypothesis, replace_unknown: bool) -> Candidate {
-        let tokenizer = &self.model.vocabularies.target;
+        let tokenizer = &self.vocabularies.target;
         let looked_at = |position: usize| {
             let row = hypothesis.alignment.get(position)?;
             let weights = &row[..encoded.spans.len().min(row.len())];

@@ -31,7 +31,7 @@ fn config() -> Config {
 fn model(config: &Config, seed: u64) -> Model {
     let vocabularies = Vocabularies::train_on(&TEXT, &config.tokenizer).unwrap();
     let network = RnnSearch::new(&Model::settings(config, &vocabularies), seed, &Device::flex());
-    Model { network, config: config.clone(), vocabularies }
+    Model::new(&network, config, &vocabularies)
 }
 
 /// Weights so large that the model has opinions, however wrong.
@@ -41,14 +41,12 @@ fn opinionated(config: &Config) -> Translator {
 
 fn opinionated_from(config: &Config, seed: u64) -> Translator {
     let model = model(config, seed);
-    let parameters = rnnsearch_decoder::parameters(&model.network);
-    let louder = parameters
-        .into_iter()
-        .map(|(name, (shape, values))| (name, (shape, values.iter().map(|value| 4.0 * value).collect())));
+    let louder = |values: &[f32]| values.iter().map(|value| 4.0 * value).collect();
+    let louder = model.parameters().into_iter().map(|(name, (shape, values))| (name.into(), (shape.to_vec(), louder(values))));
     let device = Device::flex();
     let blank = RnnSearch::blank(&Model::settings(config, &model.vocabularies), &device);
     let network = rnnsearch_decoder::load_parameters(blank, louder.collect()).unwrap();
-    Translator::new(Model { network, ..model }, &device)
+    Translator::new(Model::new(&network, config, &model.vocabularies), &device)
 }
 
 fn options(batch_size: usize) -> TranslateOptions {
@@ -74,8 +72,8 @@ fn a_model_file_gives_back_the_model_and_the_same_bytes() {
         }
         let model = model(&config, 1);
         model.save(&path).unwrap();
-        let loaded = Model::load(folder.path(), &Device::flex()).unwrap();
-        assert_eq!(rnnsearch_decoder::parameters(&loaded.network), rnnsearch_decoder::parameters(&model.network));
+        let loaded = Model::load(folder.path()).unwrap();
+        assert_eq!(loaded.parameters(), model.parameters());
         assert_eq!(loaded.config.model, config.model);
         assert_eq!(loaded.to_bytes().unwrap(), std::fs::read(&path).unwrap());
         assert_eq!(loaded.vocabularies.source.encode("a cat").ids, model.vocabularies.source.encode("a cat").ids);
@@ -90,7 +88,7 @@ fn a_damaged_model_file_is_refused_wherever_the_damage_is() {
     let bytes = std::fs::read(&path).unwrap();
     let load = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        Model::load(&path, &Device::flex())
+        Model::load(&path)
     };
     for cut in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
         assert!(load(&bytes[..cut]).is_err(), "cut at {cut}");
@@ -106,15 +104,14 @@ fn a_damaged_model_file_is_refused_wherever_the_damage_is() {
 #[test]
 fn what_is_no_model_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let device = Device::flex();
-    assert!(matches!(Model::load(folder.path(), &device), Err(InferenceError::NoModelYet { .. })));
-    assert!(matches!(Model::load(Path::new("/no/such/model"), &device), Err(InferenceError::Read { .. })));
+    assert!(matches!(Model::load(folder.path()), Err(InferenceError::NoModelYet { .. })));
+    assert!(matches!(Model::load(Path::new("/no/such/model")), Err(InferenceError::Read { .. })));
     let path = folder.path().join("other.safetensors");
     std::fs::write(&path, b"\x02\0\0\0\0\0\0\0{}").unwrap();
-    assert!(matches!(Model::load(&path, &device), Err(InferenceError::NotAModel { .. })));
+    assert!(matches!(Model::load(&path), Err(InferenceError::NotAModel { .. })));
     let header = br#"{"__metadata__":{"rnnsearch":"{\"format\":99,\"new\":true}"}}"#;
     std::fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], header].concat()).unwrap();
-    assert!(matches!(Model::load(&path, &device), Err(InferenceError::NewerFormat { found: 99, .. })));
+    assert!(matches!(Model::load(&path), Err(InferenceError::NewerFormat { found: 99, .. })));
 }
 
 #[test]
@@ -171,7 +168,7 @@ fn alignments_are_distributions_over_the_source() {
 #[test]
 fn forcing_a_translation_gives_its_score() {
     let translator = opinionated(&config());
-    let vocabulary = &translator.model().vocabularies.target;
+    let vocabulary = &translator.vocabularies().target;
     let sources: Vec<&str> = TEXT.iter().map(|(source, _)| *source).collect();
     let translations = translator.translate(&sources, &options(3));
     let mut checked = 0;

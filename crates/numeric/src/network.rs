@@ -12,7 +12,7 @@ use crate::product::{Matrix, Packed, Write};
 use crate::{Reset, vector};
 
 /// Parameters by the names that model files give them, each with its shape.
-pub type Parameters = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+pub type Parameters<'p> = BTreeMap<&'p str, (&'p [usize], &'p [f32])>;
 
 /// A trained network, its weights packed.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ impl Network {
     /// If a parameter is missing, or does not fit the others.
     pub fn new(parameters: &Parameters, reset: Reset) -> Self {
         let from = Named { parameters, reset };
-        let layers = |name: &str| (0..).take_while(|i| parameters.contains_key(&name.replace('#', &i.to_string()))).count();
+        let layers = |name: &str| (0..).take_while(|i| parameters.contains_key(name.replace('#', &i.to_string()).as_str())).count();
         let has = |name: &str| parameters.contains_key(name);
         let table = |name| Table { width: from.matrix(name).0[1], elements: from.matrix(name).1.to_vec() };
         Self {
@@ -403,14 +403,13 @@ impl Readout {
 
 /// Finds parameters by name.
 struct Named<'p> {
-    parameters: &'p Parameters,
+    parameters: &'p Parameters<'p>,
     reset: Reset,
 }
 
 impl Named<'_> {
     fn matrix(&self, name: &str) -> (&[usize], &[f32]) {
-        let (shape, values) = self.parameters.get(name).unwrap_or_else(|| panic!("parameter `{name}` is there"));
-        (shape, values)
+        *self.parameters.get(name).unwrap_or_else(|| panic!("parameter `{name}` is there"))
     }
 
     fn vector(&self, name: &str) -> Vec<f32> {

@@ -345,11 +345,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn save_model(&self) -> Result<(), TrainingError> {
-        let model = Model {
-            network: self.learner.model().valid(),
-            config: self.config.clone(),
-            vocabularies: self.vocabularies.clone(),
-        };
+        let model = Model::new(&self.learner.model().valid(), self.config, &self.vocabularies);
         Ok(model.save(&self.run.model())?)
     }
 

@@ -39,7 +39,7 @@ impl Validation {
     ) -> Result<ValidationReport, TrainingError> {
         let begin = Instant::now();
         let loss = self.loss(&network, config, device)?;
-        let model = Model { network, config: config.clone(), vocabularies: vocabularies.clone() };
+        let model = Model::new(&network, config, vocabularies);
         let count = match config.validation.max_sentences {
             0 => self.pairs.len(),
             most => most.min(self.pairs.len()),

@@ -161,7 +161,7 @@ fn translate(args: &BenchTranslate) -> Result<()> {
     let begin = Instant::now();
     let translator = args.compute.load(&args.model, args.messages)?;
     let seconds_to_load = begin.elapsed().as_secs_f64();
-    let options = args.search.options(&translator.model().config.translation);
+    let options = args.search.options(&translator.config().translation);
     let mut tokens = 0;
     let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     for round in 0..=args.rounds.get() {

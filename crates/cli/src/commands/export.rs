@@ -3,7 +3,6 @@
 use anyhow::Result;
 use indicatif::HumanBytes;
 use rnnsearch_inference::Model;
-use rnnsearch_kernels::device::DeviceName;
 
 use crate::args::Export;
 use crate::failure::Misuse;
@@ -17,7 +16,7 @@ pub fn run(args: &Export) -> Result<()> {
         return Err(Misuse(format!("`{shown}` exists: use --overwrite to replace it, or another name")).into());
     }
     // Reading checks it: what is exported is whole.
-    let bytes = Model::load(&args.run, &DeviceName::Cpu.open()?)?.to_bytes()?;
+    let bytes = Model::load(&args.run)?.to_bytes()?;
     let mut file = OutputFile::create(&args.file, &[&args.run])?;
     file.write(&bytes)?;
     file.finish()?;

@@ -24,7 +24,7 @@ pub fn run(args: &Heatmap) -> Result<()> {
     require_attention(&translator)?;
     let translation = aligned(args, &translator);
     if args.json {
-        let source = &translator.model().vocabularies.source;
+        let source = &translator.vocabularies().source;
         let form = Form { source, subwords: args.subwords, alignments: AlignmentForm::Soft };
         print(&(serde_json::to_string(&form.record(&translation, false)?)? + "\n"))?;
     }
@@ -47,7 +47,7 @@ fn refuse_blank(option: &str, text: Option<&str>) -> Result<()> {
 
 /// The model's own translation, or the given one as the model sees it.
 fn aligned(args: &Heatmap, translator: &Translator) -> Translation {
-    let options = TranslateOptions::from(&translator.model().config.translation);
+    let options = TranslateOptions::from(&translator.config().translation);
     let source = args.source.as_str();
     let Some(target) = args.target.as_deref() else { return translator.translate(&[source], &options).remove(0) };
     let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);

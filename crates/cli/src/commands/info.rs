@@ -5,9 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{Attention, Config};
-use rnnsearch_decoder::parameters;
 use rnnsearch_inference::{FORMAT, Model};
-use rnnsearch_kernels::device::DeviceName;
 use serde_json::{Value, json};
 
 use crate::args::Info;
@@ -15,8 +13,8 @@ use crate::output::print;
 
 /// Tells what a model is.
 pub fn run(args: &Info) -> Result<()> {
-    let model = Model::load(&args.model, &DeviceName::Cpu.open()?)?;
-    let count: usize = parameters(&model.network).values().map(|(_, values)| values.len()).sum();
+    let model = Model::load(&args.model)?;
+    let count: usize = model.parameters().values().map(|(_, values)| values.len()).sum();
     print(&if args.json { json(&model, count).to_string() + "\n" } else { text(&model, count) })
 }
 

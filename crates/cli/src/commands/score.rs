@@ -59,7 +59,7 @@ fn line(args: &Score, translator: &Translator, pair: &Pair, forced: &Forced) -> 
     if !args.json {
         return Ok(format!("{log_prob:.6}\t{mean_log_prob:.6}\n"));
     }
-    let tokens = translator.model().vocabularies.target.encode(&pair.target).tokens;
+    let tokens = translator.vocabularies().target.encode(&pair.target).tokens;
     let record = Record {
         source: &pair.source,
         target: &pair.target,

@@ -53,7 +53,7 @@ fn is_prompt(args: &Translate) -> bool {
 }
 
 fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
-    let options = args.search.options(&translator.model().config.translation);
+    let options = args.search.options(&translator.config().translation);
     TranslateOptions { n_best: args.n_best.unwrap_or(1).into(), ..options }
 }
 
@@ -166,7 +166,7 @@ struct Printer<'a> {
 impl<'a> Printer<'a> {
     fn new(args: &'a Translate, translator: &'a Translator) -> Self {
         let alignments = args.alignments.unwrap_or(AlignmentForm::Soft);
-        let form = Form { source: &translator.model().vocabularies.source, subwords: args.subwords, alignments };
+        let form = Form { source: &translator.vocabularies().source, subwords: args.subwords, alignments };
         Self { args, form }
     }
 
