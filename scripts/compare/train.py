@@ -25,10 +25,11 @@ def run(command, environment=None):
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def ours(program, size, vocabulary, args):
+def ours(program, precision, size, vocabulary, args):
     sizes = ["embedding", "encoder_hidden", "decoder_hidden", "attention_hidden", "readout"]
     settings = [f"model.{name}={size}" for name in sizes]
     settings += [f"model.dropout.{name}=0" for name in ("embedding", "hidden", "readout")]
+    settings.append(f"training.precision={precision}")
     command = [program, "bench", "train", "--json", "--vocabulary", str(vocabulary), "--updates", str(args.updates)]
     command += ["--threads", str(args.threads)] + [part for setting in settings for part in ("--set", setting)]
     return run(command)
@@ -58,14 +59,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", choices=["float32", "float16"], default="float32", help="of rnnsearch's large products")
     args = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent.parent / "target"))
     program = args.program or str(target / "release" / "rnnsearch")
-    print("target tokens/s and peak MB:  rnnsearch  |  PyTorch eager  |  the same, allocator tuned  |  ratios")
+    print(f"target tokens/s and peak MB, with products of {args.precision}:  "
+          "rnnsearch  |  PyTorch eager  |  the same, allocator tuned  |  ratios")
     for name, (size, vocabulary) in SIZES.items():
         results = ([], [], [])
         for _ in range(args.rounds):
-            results[0].append(ours(program, size, vocabulary, args))
+            results[0].append(ours(program, args.precision, size, vocabulary, args))
             results[1].append(theirs(None, size, vocabulary, args))
             results[2].append(theirs({**os.environ, **TUNED}, size, vocabulary, args))
         report(name, results)

@@ -11,8 +11,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
 use crate::messages::Messages;
@@ -124,6 +126,15 @@ pub struct Translate {
     /// Print a JSON object a line: source, translation, score, log_prob, source_tokens, target_tokens, alignment
     #[arg(long)]
     pub json: bool,
+    /// Read a JSON object a line, and print one as --json does
+    ///
+    /// `text` is the source. `prefix`, a text, is how its translation begins; `forbid`, a list of phrases, is what must not
+    /// come in it. All other fields are passed through.
+    #[arg(long)]
+    pub jsonl: bool,
+    /// Print what agrees most with all that was found, instead of what ranks highest: minimum Bayes risk by chrF or BLEU
+    #[arg(long, value_name = "METRIC")]
+    pub mbr: Option<Agreement>,
     /// Which source words each target word looked at
     ///
     /// pharaoh: hard links between blank-separated words, source first, such as `0-0 1-2`. They follow a tab; with --n-best
@@ -137,9 +148,39 @@ pub struct Translate {
     #[command(flatten)]
     pub search: Search,
     #[command(flatten)]
+    pub sampling: Sampling,
+    #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]
     pub messages: Messages,
+}
+
+/// By what translations agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Agreement {
+    Chrf,
+    Bleu,
+}
+
+/// Drawing translations instead of searching for the best.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub struct Sampling {
+    /// Draw N translations word by word, as probable as they are to the model, instead of searching for the best
+    #[arg(long, value_name = "N", conflicts_with = "beam", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub sample: Option<u16>,
+    /// Below 1 the probable is drawn more often, above 1 less
+    #[arg(long, value_name = "F", default_value = "1", requires = "sample", value_parser = temperature)]
+    pub temperature: f64,
+    /// Draw only from the N most probable words of each step; 0 for all
+    #[arg(long, value_name = "N", default_value = "0", requires = "sample")]
+    pub top_k: usize,
+    /// Draw only from the fewest words that have together the probability F
+    #[arg(long, value_name = "F", default_value = "1", requires = "sample", value_parser = top_p)]
+    pub top_p: f64,
+    /// The same seed draws the same translations
+    #[arg(long, value_name = "N", default_value = "1", requires = "sample")]
+    pub seed: u64,
 }
 
 /// How alignments are printed beside translations.
@@ -409,9 +450,28 @@ pub struct Search {
     /// Sentences translated together; the translations do not depend on it
     #[arg(long, value_name = "N", default_value = "64")]
     pub batch: NonZeroUsize,
+    /// Translate with this model too, and the mean of what they say; it must have the same vocabularies. May be given several times
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub ensemble: Vec<PathBuf>,
     /// Rank by log-probability / length^F; 0 for the log-probability alone [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = length_penalty)]
     pub length_penalty: Option<f64>,
+    /// What is raised to that power: power is the length, gnmt is (5 + length) / 6 [default: the model's setting]
+    #[arg(long, value_name = "FORM", value_parser = length_form(), hide_possible_values = true)]
+    pub length_form: Option<LengthForm>,
+    /// Add F to the log-probability for every token [default: the model's setting]
+    #[arg(long, value_name = "F", value_parser = word_reward, allow_negative_numbers = true)]
+    pub word_reward: Option<f64>,
+    /// Rank lower what passes over source tokens: add F x the sum of ln min(attention it got, 1) [default: the model's setting]
+    #[arg(long, value_name = "F", value_parser = coverage_penalty)]
+    pub coverage_penalty: Option<f64>,
+    /// End a search when as many translations are finished as the beam is wide (beam), as many as are wanted (first), or as are
+    /// wanted and nothing unfinished can rank higher (best) [default: the model's setting]
+    #[arg(long, value_name = "RULE", value_parser = stop_rule(), hide_possible_values = true)]
+    pub stop: Option<StopRule>,
+    /// No N tokens in a row come twice in a translation; 0 allows all [default: the model's setting]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub no_repeat_ngram: Option<u16>,
     /// Translations have at most F x source tokens + translation.max_extra tokens [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = max_ratio)]
     pub max_ratio: Option<f64>,
@@ -529,6 +589,37 @@ pub struct Compute {
 
 fn length_penalty(text: &str) -> Result<f64, String> {
     number(text, 0.0, 10.0)
+}
+
+fn word_reward(text: &str) -> Result<f64, String> {
+    number(text, -100.0, 100.0)
+}
+
+fn coverage_penalty(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 100.0)
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    number(text, 0.001, 1000.0)
+}
+
+fn top_p(text: &str) -> Result<f64, String> {
+    number(text, 0.001, 1.0)
+}
+
+fn length_form() -> impl TypedValueParser<Value = LengthForm> {
+    PossibleValuesParser::new(["power", "gnmt"]).map(|form| match form.as_str() {
+        "gnmt" => LengthForm::Gnmt,
+        _ => LengthForm::Power,
+    })
+}
+
+fn stop_rule() -> impl TypedValueParser<Value = StopRule> {
+    PossibleValuesParser::new(["beam", "first", "best"]).map(|rule| match rule.as_str() {
+        "first" => StopRule::First,
+        "best" => StopRule::Best,
+        _ => StopRule::Beam,
+    })
 }
 
 fn max_ratio(text: &str) -> Result<f64, String> {

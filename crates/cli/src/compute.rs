@@ -1,7 +1,7 @@
 //! Threads, devices and models, from the options that name them.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rnnsearch_config::{Attention, TranslationConfig};
@@ -22,12 +22,23 @@ impl Compute {
         format!("device {}, {kernel}, threads: {}", self.device, rayon::current_num_threads())
     }
 
-    /// Reads a model and puts it to work.
-    pub fn load(&self, model: &Path, messages: Messages) -> Result<Translator> {
+    /// Reads a model and puts it to work, together with others.
+    pub fn load(&self, model: &Path, others: &[PathBuf], messages: Messages) -> Result<Translator> {
         self.limit_threads()?;
         let device = self.device.open()?;
         messages.detail(self.describe(kernel_of(&device)));
-        let translator = Translator::new(Model::load(model)?, &device);
+        let paths = [model].into_iter().chain(others.iter().map(PathBuf::as_path));
+        let models: Vec<Model> = paths.map(Model::load).collect::<Result<_, _>>()?;
+        let stranger = (1..models.len()).find(|&other| !models[0].has_vocabularies_of(&models[other]));
+        if let Some(other) = stranger {
+            anyhow::bail!(
+                "`{}` and `{}` have other vocabularies: an ensemble is of models whose training had the same text and the same \
+                 [tokenizer] section, with other seeds for example",
+                model.display(),
+                others[other - 1].display()
+            );
+        }
+        let translator = Translator::ensemble(models, &device);
         let data = &translator.config().data;
         messages.detail(format_args!(
             "model {}, {} to {}",
@@ -58,7 +69,22 @@ impl Search {
             options.search.beam_size = beam.into();
         }
         if let Some(length_penalty) = self.length_penalty {
-            options.search.length_penalty = length_penalty;
+            options.search.ranking.length_penalty = length_penalty;
+        }
+        if let Some(length_form) = self.length_form {
+            options.search.ranking.length_form = length_form;
+        }
+        if let Some(word_reward) = self.word_reward {
+            options.search.ranking.word_reward = word_reward;
+        }
+        if let Some(coverage_penalty) = self.coverage_penalty {
+            options.search.ranking.coverage_penalty = coverage_penalty;
+        }
+        if let Some(stop) = self.stop {
+            options.search.stop = stop;
+        }
+        if let Some(no_repeat_ngram) = self.no_repeat_ngram {
+            options.search.no_repeat_ngram = no_repeat_ngram.into();
         }
         if let Some(max_ratio) = self.max_ratio {
             options.search.max_ratio = max_ratio;

@@ -134,7 +134,8 @@ impl Prompt<'_> {
     }
 
     fn translate(&mut self, text: &str) -> String {
-        let options = TranslateOptions { n_best: self.options.search.beam_size, ..self.options.clone() };
+        let mut options = self.options.clone();
+        options.search.n_best = options.search.beam_size;
         let translation = self.translator.translate(&[text], &options).remove(0);
         let mut answer = shown(&translation.candidates[0].text) + "\n";
         if translation.pieces > 1 {

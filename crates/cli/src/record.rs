@@ -184,6 +184,7 @@ mod tests {
             text: "d a".into(),
             tokens: ["d", " a"].map(String::from).to_vec(),
             log_prob: -1.5,
+            coverage: 0.0,
             score: -0.5,
             length: 3,
             finished: true,

@@ -494,9 +494,22 @@ pub struct TranslationConfig {
     /// Hypotheses kept at a step; 1 is greedy.
     #[schemars(range(min = 1, max = 1000))]
     pub beam_size: usize,
-    /// A hypothesis is scored by log_prob / length^length_penalty; 0 scores by log_prob alone.
+    /// A translation is scored by (log_prob + word_reward × length) / norm(length)^length_penalty + coverage_penalty × coverage.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub length_penalty: f64,
+    /// What norm(length) is.
+    pub length_form: LengthForm,
+    /// What every token adds to log_prob; with `length_penalty = 1` it adds as much to every score.
+    #[schemars(range(min = -100.0, max = 100.0))]
+    pub word_reward: f64,
+    /// Weight of the coverage, the sum over source tokens of ln min(attention it got in all, 1), as in GNMT (needs attention).
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub coverage_penalty: f64,
+    /// When a search has found enough.
+    pub stop: StopRule,
+    /// No sequence of so many tokens comes twice in a translation; 0 allows all.
+    #[schemars(range(max = 100))]
+    pub no_repeat_ngram: usize,
     /// A translation has at most `max_ratio` × source tokens + `max_extra` tokens.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub max_ratio: f64,
@@ -515,10 +528,37 @@ impl Default for TranslationConfig {
         Self {
             beam_size: 5,
             length_penalty: 1.0,
+            length_form: LengthForm::Power,
+            word_reward: 0.0,
+            coverage_penalty: 0.0,
+            stop: StopRule::Beam,
+            no_repeat_ngram: 0,
             max_ratio: 2.0,
             max_extra: 20,
             max_source_length: 250,
             replace_unknown: true,
         }
     }
+}
+
+/// What the length of a translation counts for where its score is normalised; `</s>` counts as a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LengthForm {
+    /// The length.
+    Power,
+    /// (5 + length) / 6, as in GNMT (Wu et al. 2016).
+    Gnmt,
+}
+
+/// When a search has found enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StopRule {
+    /// As many finished translations as the beam is wide.
+    Beam,
+    /// As many as are wanted: usually one.
+    First,
+    /// As many as are wanted, and nothing unfinished can get a better score.
+    Best,
 }

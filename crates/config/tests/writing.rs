@@ -290,6 +290,11 @@ fn config() -> impl Strategy<Value = Config> {
             translation: TranslationConfig {
                 beam_size: sizes.1,
                 length_penalty,
+                length_form: LengthForm::Gnmt,
+                word_reward: -length_penalty,
+                coverage_penalty: length_penalty,
+                stop: StopRule::Best,
+                no_repeat_ngram: 7,
                 max_ratio: length_penalty,
                 max_extra: sizes.0,
                 max_source_length: sizes.2,

@@ -10,13 +10,13 @@ use rnnsearch_numeric::network::{Hypotheses, Network, Scores};
 
 use crate::Model;
 
-/// A network, ready to decode.
+/// Networks, ready to decode together.
 #[derive(Debug)]
 pub(crate) enum Engine {
     /// On the CPU: weights packed once, sentences shared out among threads.
-    Packed(Box<Network>),
-    /// Tensor operations, on any device.
-    Plain { network: RnnSearch, config: ModelConfig, device: Device },
+    Packed(Vec<Network>),
+    /// Tensor operations, on any device; each network with its settings.
+    Plain { networks: Vec<(RnnSearch, ModelConfig)>, device: Device },
 }
 
 /// Some hypotheses, each a row: they are lengthened together.
@@ -39,12 +39,15 @@ pub(crate) trait Task: Sync {
 
 impl Engine {
     /// The engine for a device.
-    pub(crate) fn new(model: &Model, device: &Device) -> Self {
-        let config = &model.config.model;
+    pub(crate) fn new(models: &[Model], device: &Device) -> Self {
         match kernel_of(device) {
-            Kernel::Fused => Self::Packed(Box::new(Network::new(&model.parameters(), config.reset))),
+            Kernel::Fused => {
+                let network = |model: &Model| Network::new(&model.parameters(), model.config.model.reset);
+                Self::Packed(models.iter().map(network).collect())
+            }
             Kernel::Plain => {
-                Self::Plain { network: model.network(device), config: config.clone(), device: device.clone() }
+                let network = |model: &Model| (model.network(device), model.config.model.clone());
+                Self::Plain { networks: models.iter().map(network).collect(), device: device.clone() }
             }
         }
     }
@@ -56,26 +59,75 @@ impl Engine {
         }
         let numbers: Vec<usize> = (0..sources.len()).collect();
         match self {
-            Self::Packed(network) => {
+            Self::Packed(networks) => {
                 // Dealt like cards, so that sentences sorted by length give every thread as much work. No step waits for
                 // another thread, except where there is but one sentence.
                 let hands = rayon::current_num_threads().min(sources.len());
                 let of_hand = |hand: usize| {
                     let numbers: Vec<usize> = (hand..sources.len()).step_by(hands).collect();
                     let own: Vec<&[u32]> = numbers.iter().map(|&number| sources[number]).collect();
-                    task.run(Hypotheses::new(network, network.read(&own), hands == 1), &numbers)
+                    let begin = |network| Hypotheses::new(network, network.read(&own), hands == 1);
+                    run_together(task, networks.iter().map(begin).collect(), &numbers)
                 };
                 let mut results: Vec<_> =
                     (0..hands).into_par_iter().with_max_len(1).map(|hand| of_hand(hand).into_iter()).collect();
                 numbers.iter().map(|number| results[number % hands].next().expect("a result a source")).collect()
             }
-            Self::Plain { network, config, device } => {
+            Self::Plain { networks, device } => {
                 let padded = Padded::new(sources);
                 let source = Source::new(&padded.ids, &padded.lengths, device);
-                let state = network.start(&source, config);
-                task.run(Plain { network, config, state, scores: Scores::default() }, &numbers)
+                let begin = |number: usize| {
+                    let (network, config) = &networks[number];
+                    Plain { network, config, state: network.start(&source, config), scores: Scores::default() }
+                };
+                run_together(task, (0..networks.len()).map(begin).collect(), &numbers)
             }
         }
+    }
+}
+
+/// Runs a task with one network, or the mean of several.
+fn run_together<T: Task, D: Decoding>(task: &T, mut members: Vec<D>, sources: &[usize]) -> Vec<T::Result> {
+    match members.len() {
+        1 => task.run(members.remove(0), sources),
+        _ => task.run(Together { members, scores: Scores::default() }, sources),
+    }
+}
+
+/// The same hypotheses in several networks.
+struct Together<D> {
+    members: Vec<D>,
+    scores: Scores,
+}
+
+impl<D: Decoding> Decoding for Together<D> {
+    fn step(&mut self, previous: &[u32]) -> &Scores {
+        let share = 1.0 / self.members.len() as f32;
+        let mut attending = 0;
+        for (number, member) in self.members.iter_mut().enumerate() {
+            let scores = member.step(previous);
+            if number == 0 {
+                let (words, src_len) = (scores.words, 0);
+                self.scores = Scores { words, src_len, normalizers: vec![0.0; previous.len()], ..Scores::default() };
+                self.scores.logits.resize(scores.logits.len(), 0.0);
+            }
+            let rows = self.scores.logits.chunks_exact_mut(scores.words).zip(scores.logits.chunks_exact(scores.words));
+            for ((sum, logits), normalizer) in rows.zip(&scores.normalizers) {
+                sum.iter_mut().zip(logits).for_each(|(sum, logit)| *sum += share * (logit - normalizer));
+            }
+            if !scores.alignments.is_empty() {
+                attending += 1;
+                self.scores.src_len = scores.src_len;
+                self.scores.alignments.resize(scores.alignments.len(), 0.0);
+                self.scores.alignments.iter_mut().zip(&scores.alignments).for_each(|(sum, weight)| *sum += weight);
+            }
+        }
+        self.scores.alignments.iter_mut().for_each(|sum| *sum /= attending as f32);
+        &self.scores
+    }
+
+    fn keep(&mut self, rows: &[usize], same_sources: bool) {
+        self.members.iter_mut().for_each(|member| member.keep(rows, same_sources));
     }
 }
 
@@ -104,8 +156,14 @@ impl Decoding for Plain<'_> {
         let [rows, words] = step.log_probs.dims();
         let src_len = step.alignment.as_ref().map_or(0, |alignment| alignment.dims()[1]);
         let alignments = step.alignment.map(values).unwrap_or_default();
-        self.scores =
-            Scores { words, logits: values(step.log_probs), normalizers: vec![0.0; rows], src_len, alignments };
+        self.scores = Scores {
+            words,
+            logits: values(step.log_probs),
+            normalizers: vec![0.0; rows],
+            src_len,
+            alignments,
+            ..Scores::default()
+        };
         self.state = step.state;
         &self.scores
     }
@@ -121,14 +179,14 @@ impl Decoding for Plain<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rnnsearch_config::{Attention, Initialization, Reset};
+    use rnnsearch_config::{Attention, Initialization, Reset, TranslationConfig};
     use rnnsearch_corpus::EOS;
     use rnnsearch_decoder::{ModelSettings, parameters};
 
     use super::*;
-    use crate::SearchOptions;
     use crate::forced::force;
     use crate::search::search;
+    use crate::{Constraints, SearchOptions, TranslateOptions};
 
     const WORDS: usize = 61;
 
@@ -170,8 +228,8 @@ mod tests {
         let network = RnnSearch::new(&settings, 5, &device);
         let parameters = parameters(&network);
         let views = parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..])));
-        let packed = Engine::Packed(Box::new(Network::new(&views.collect(), config.reset)));
-        [Engine::Plain { network, config: config.clone(), device }, packed]
+        let packed = Engine::Packed(vec![Network::new(&views.collect(), config.reset)]);
+        [Engine::Plain { networks: vec![(network, config.clone())], device }, packed]
     }
 
     #[test]
@@ -199,7 +257,12 @@ mod tests {
         let sources = sentences(9, 1);
         let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
         for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5]) {
-            let options = SearchOptions { beam_size, length_penalty: 1.0, max_ratio: 1.5, max_extra: 3 };
+            let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
+            (options.beam_size, options.max_ratio, options.max_extra) = (beam_size, 1.5, 3);
+            let free = Constraints::default();
+            let search = |engine: &Engine, sources: &[&[u32]], options: &SearchOptions| {
+                search(engine, sources, &vec![&free; sources.len()], options)
+            };
             let [plain, packed] = engines(&config);
             let found = search(&packed, &sources, &options);
             for (plain, packed) in search(&plain, &sources, &options).iter().zip(&found) {
@@ -215,6 +278,35 @@ mod tests {
                 assert!(on(threads, &|| search(&packed, &sources, &options)) == found, "{threads} threads");
                 let alone = || sources.iter().flat_map(|source| search(&packed, &[source], &options)).collect();
                 assert!(on(threads, &alone) == found, "alone on {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn networks_together_say_the_mean() {
+        let network = |config: &ModelConfig, seed: u64| {
+            let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: WORDS };
+            let parameters = parameters(&RnnSearch::new(&settings, seed, &Device::flex()));
+            let views = parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..])));
+            Network::new(&views.collect(), config.reset)
+        };
+        let kinds = kinds();
+        let (sources, targets) = (sentences(5, 0), sentences(5, 3));
+        let pairs: Vec<(&[u32], &[u32])> = sources.iter().zip(&targets).map(|(s, t)| (&s[..], &t[..])).collect();
+        let alone = |config: &ModelConfig, seed| force(&Engine::Packed(vec![network(config, seed)]), &pairs);
+        let twice = Engine::Packed(vec![network(&kinds[0], 1), network(&kinds[0], 1)]);
+        assert!(force(&twice, &pairs) == alone(&kinds[0], 1), "twice the same is the same");
+        // The last has no attention: alignments are those of the others.
+        let three = Engine::Packed(vec![network(&kinds[0], 1), network(&kinds[1], 2), network(&kinds[2], 3)]);
+        let members = [alone(&kinds[0], 1), alone(&kinds[1], 2), alone(&kinds[2], 3)];
+        for (pair, found) in force(&three, &pairs).iter().enumerate() {
+            for (i, log_prob) in found.token_log_probs.iter().enumerate() {
+                let mean: f32 = members.iter().map(|member| member[pair].token_log_probs[i] / 3.0).sum();
+                assert!(close(f64::from(mean), f64::from(*log_prob)), "{mean} {log_prob}");
+                for (j, weight) in found.alignment[i].iter().enumerate() {
+                    let mean = (members[0][pair].alignment[i][j] + members[1][pair].alignment[i][j]) / 2.0;
+                    assert!(close(f64::from(mean), f64::from(*weight)), "{mean} {weight}");
+                }
             }
         }
     }

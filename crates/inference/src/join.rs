@@ -2,22 +2,22 @@
 
 use rnnsearch_alignment::{Alignment, Sentence, Token};
 
-use crate::Candidate;
+use crate::{Candidate, Ranking};
 
 /// The candidates of a text from those of its pieces, each with the byte of the text where it starts: the best of each
 /// piece together, then the second best, and so on while every piece has one.
-pub(crate) fn join(text: &str, pieces: &[(usize, Vec<Candidate>)], length_penalty: f64) -> Vec<Candidate> {
+pub(crate) fn join(text: &str, pieces: &[(usize, Vec<Candidate>)], ranking: &Ranking) -> Vec<Candidate> {
     let count = pieces.iter().map(|(_, candidates)| candidates.len()).min().unwrap_or(0);
     (0..count)
         .map(|rank| {
             let parts: Vec<(usize, &Candidate)> =
                 pieces.iter().map(|(start, candidates)| (*start, &candidates[rank])).collect();
-            joined(text, &parts, length_penalty)
+            joined(text, &parts, ranking)
         })
         .collect()
 }
 
-fn joined(text: &str, parts: &[(usize, &Candidate)], length_penalty: f64) -> Candidate {
+fn joined(text: &str, parts: &[(usize, &Candidate)], ranking: &Ranking) -> Candidate {
     let mut target = String::new();
     let mut starts = Vec::new();
     for (at, (start, part)) in parts.iter().enumerate() {
@@ -29,10 +29,12 @@ fn joined(text: &str, parts: &[(usize, &Candidate)], length_penalty: f64) -> Can
         target.push_str(&part.text);
     }
     let log_prob = parts.iter().map(|(_, part)| part.log_prob).sum();
+    let coverage = parts.iter().map(|(_, part)| part.coverage).sum();
     let length: usize = parts.iter().map(|(_, part)| part.length).sum();
     Candidate {
         log_prob,
-        score: log_prob / (length as f64).powf(length_penalty),
+        coverage,
+        score: ranking.score(log_prob, length, coverage),
         length,
         finished: parts.iter().all(|(_, part)| part.finished),
         alignment: alignment(text, &target, parts, &starts),

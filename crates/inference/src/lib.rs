@@ -3,18 +3,24 @@
 //! [`Model`] is a network with its configuration and tokenizers, in one file. [`Translator`] turns text into
 //! translations with it, by beam search, and says how it sees given translations, by forced decoding.
 
+mod consensus;
 mod decoding;
 mod error;
 mod forced;
 mod join;
 mod model_file;
+mod ranking;
+mod sampling;
 mod search;
 mod split;
 mod translator;
 
+pub use consensus::Utility;
 pub use error::InferenceError;
 pub use forced::Forced;
 pub use model_file::{FORMAT, Model};
+pub use ranking::{Ranking, coverage_of};
 pub use rnnsearch_corpus::files;
-pub use search::{Hypothesis, SearchOptions};
-pub use translator::{Candidate, TranslateOptions, Translation, Translator};
+pub use sampling::Sampling;
+pub use search::{Constraints, Hypothesis, SearchOptions};
+pub use translator::{Candidate, Request, TranslateOptions, Translation, Translator};

@@ -90,10 +90,19 @@ impl Model {
         self.weights.views()
     }
 
+    /// Whether another model has the same vocabularies, so that both can translate together.
+    pub fn has_vocabularies_of(&self, other: &Self) -> bool {
+        let texts = |model: &Self| {
+            [&model.vocabularies.source, &model.vocabularies.target].map(|tokenizer| tokenizer.to_json())
+        };
+        texts(self) == texts(other)
+    }
+
     /// The network on a device.
     pub fn network(&self, device: &Device) -> RnnSearch {
         let network = RnnSearch::blank(&Self::settings(&self.config, &self.vocabularies), device);
-        let own = |(name, (shape, values)): (&str, (&[usize], &[f32]))| (name.into(), (shape.to_vec(), values.to_vec()));
+        let own =
+            |(name, (shape, values)): (&str, (&[usize], &[f32]))| (name.into(), (shape.to_vec(), values.to_vec()));
         load_parameters(network, self.parameters().into_iter().map(own).collect()).expect("a model's parameters fit it")
     }
 

@@ -1,24 +1,46 @@
 //! Search for the best translations, a batch of sentences at a time.
 //!
 //! At every step each sentence keeps its `beam_size` best unfinished hypotheses. One that takes `</s>` is finished and leaves;
-//! a sentence leaves the batch when it has `beam_size` finished ones, or its length is used up. A beam of 1 is greedy search.
+//! a sentence leaves the batch when it has found enough, see [`StopRule`], or its length is used up. A beam of 1 is greedy
+//! search. With [`Sampling`] every hypothesis goes on with a word that is drawn instead.
 
+use rand_chacha::ChaCha8Rng;
+use rnnsearch_config::StopRule;
 use rnnsearch_corpus::{BOS, EOS, PAD};
 use rnnsearch_numeric::network::Scores;
 
 use crate::decoding::{Decoding, Engine, Task};
+use crate::ranking::{Ranking, coverage_of};
+use crate::sampling::Sampling;
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchOptions {
-    /// Hypotheses kept at a step.
+    /// Hypotheses kept at a step, or drawn.
     pub beam_size: usize,
-    /// A hypothesis is scored by log_prob / length^length_penalty.
-    pub length_penalty: f64,
-    /// A translation has at most `max_ratio` × source tokens + `max_extra` tokens.
+    /// Translations of each source that are wanted; the beam is at least as wide.
+    pub n_best: usize,
+    /// By what translations are ranked.
+    pub ranking: Ranking,
+    /// When enough is found.
+    pub stop: StopRule,
+    /// A translation has at most `max_ratio` × source tokens + `max_extra` tokens, beside a given prefix.
     pub max_ratio: f64,
     /// See `max_ratio`.
     pub max_extra: usize,
+    /// No sequence of so many words comes twice in a translation; 0 allows all.
+    pub no_repeat_ngram: usize,
+    /// Draw words instead of keeping the best hypotheses.
+    pub sampling: Option<Sampling>,
+}
+
+/// What the translation of a source must be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Constraints {
+    /// How it begins.
+    pub prefix: Vec<u32>,
+    /// Sequences of words that must not come; not where they are part of the prefix.
+    pub forbidden: Vec<Vec<u32>>,
 }
 
 /// A translation as the model knows it.
@@ -32,31 +54,39 @@ pub struct Hypothesis {
     pub alignment: Vec<Vec<f32>>,
     /// The sum of `token_log_probs`.
     pub log_prob: f64,
-    /// log_prob / length^length_penalty; `</s>` counts as a word.
+    /// How much of the source was looked at, see [`coverage_of`].
+    pub coverage: f64,
+    /// See [`Ranking`].
     pub score: f64,
     /// Whether `</s>` was reached before the length was used up.
     pub finished: bool,
 }
 
-/// Translates a batch of sources, each a non-empty list of ids that ends with `</s>`.
+/// Translates a batch of sources, each a non-empty list of ids that ends with `</s>`, with constraints for each.
 ///
 /// Returns, for each source, up to `beam_size` hypotheses: finished ones first, then by falling score.
-pub(crate) fn search(engine: &Engine, sources: &[&[u32]], options: &SearchOptions) -> Vec<Vec<Hypothesis>> {
-    let lengths = sources.iter().map(|source| source.len()).collect();
-    engine.run(sources, &Search { lengths, options })
+pub(crate) fn search(
+    engine: &Engine,
+    sources: &[&[u32]],
+    constraints: &[&Constraints],
+    options: &SearchOptions,
+) -> Vec<Vec<Hypothesis>> {
+    assert_eq!(sources.len(), constraints.len(), "constraints for each source");
+    engine.run(sources, &Search { sources, constraints, options })
 }
 
-struct Search<'o> {
-    /// Of the sources.
-    lengths: Vec<usize>,
-    options: &'o SearchOptions,
+struct Search<'s> {
+    sources: &'s [&'s [u32]],
+    constraints: &'s [&'s Constraints],
+    options: &'s SearchOptions,
 }
 
 impl Task for Search<'_> {
     type Result = Vec<Hypothesis>;
 
     fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Vec<Hypothesis>> {
-        let mut beams: Vec<Beam> = sources.iter().map(|&source| Beam::new(self.lengths[source], self.options)).collect();
+        let beam = |&source: &usize| Beam::new(self.sources[source], self.constraints[source], self.options);
+        let mut beams: Vec<Beam> = sources.iter().map(beam).collect();
         let mut live: Vec<usize> = (0..beams.len()).collect();
         while !live.is_empty() {
             let previous: Vec<u32> = live.iter().flat_map(|&beam| beams[beam].previous()).collect();
@@ -66,9 +96,9 @@ impl Task for Search<'_> {
             live.retain(|&beam| {
                 let beam = &mut beams[beam];
                 let count = beam.live.len();
-                let parents = beam.advance(row, scores, self.options);
+                let parents = beam.advance(row, scores);
                 row += count;
-                let goes_on = !beam.is_done(self.options);
+                let goes_on = !beam.is_done();
                 same_sources &= goes_on && parents.len() == count;
                 if goes_on {
                     rows.extend(parents);
@@ -79,7 +109,7 @@ impl Task for Search<'_> {
                 decoding.keep(&rows, same_sources);
             }
         }
-        beams.iter_mut().map(|beam| beam.finish(self.options)).collect()
+        beams.iter_mut().map(Beam::finish).collect()
     }
 }
 
@@ -107,24 +137,31 @@ struct Candidate {
 }
 
 /// The search for one sentence.
-struct Beam {
-    source_tokens: usize,
+struct Beam<'s> {
+    options: &'s SearchOptions,
+    source: &'s [u32],
+    constraints: &'s Constraints,
     max_len: usize,
     len: usize,
     nodes: Vec<Node>,
     live: Vec<Live>,
+    /// What draws the words of each live hypothesis; none before words are drawn.
+    streams: Vec<ChaCha8Rng>,
     finished: Vec<Hypothesis>,
 }
 
-impl Beam {
-    fn new(source_tokens: usize, options: &SearchOptions) -> Self {
-        let max_len = (options.max_ratio * source_tokens as f64).ceil() as usize + options.max_extra;
+impl<'s> Beam<'s> {
+    fn new(source: &'s [u32], constraints: &'s Constraints, options: &'s SearchOptions) -> Self {
+        let max_len = (options.max_ratio * source.len() as f64).ceil() as usize + options.max_extra;
         Self {
-            source_tokens,
-            max_len: max_len.max(1),
+            options,
+            source,
+            constraints,
+            max_len: max_len.max(1) + constraints.prefix.len(),
             len: 0,
             nodes: Vec::new(),
             live: vec![Live { node: None, log_prob: 0.0 }],
+            streams: Vec::new(),
             finished: Vec::new(),
         }
     }
@@ -135,41 +172,95 @@ impl Beam {
     }
 
     /// Lengthens the hypotheses, whose scores begin at row `first`. Returns the rows that the new ones come from.
-    fn advance(&mut self, first: usize, scores: &Scores, options: &SearchOptions) -> Vec<usize> {
+    fn advance(&mut self, first: usize, scores: &Scores) -> Vec<usize> {
         self.len += 1;
-        // Twice the beam is enough: each hypothesis can finish but once, so as many go on.
-        let width = 2 * options.beam_size;
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (parent, live) in self.live.iter().enumerate() {
-            candidates.extend(scores.best(first + parent, width, &[PAD, BOS]).into_iter().map(|(token_log_prob, word)| Candidate {
-                log_prob: live.log_prob + f64::from(token_log_prob),
-                parent,
-                word,
-                token_log_prob,
-            }));
-        }
-        candidates
-            .sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob).then(a.parent.cmp(&b.parent)).then(a.word.cmp(&b.word)));
-        let mut rows = Vec::new();
-        let mut next = Vec::new();
-        for (rank, candidate) in candidates.into_iter().enumerate() {
-            if next.len() == options.beam_size {
-                break;
-            }
-            if candidate.word == EOS && rank >= options.beam_size {
-                continue;
-            }
+        let candidates = match (self.constraints.prefix.get(self.len - 1), self.options.sampling) {
+            (Some(&word), _) => self.given(word, first, scores),
+            (None, Some(sampling)) => self.drawn(&sampling, first, scores),
+            (None, None) => self.best(first, scores),
+        };
+        let (mut rows, mut next) = (Vec::new(), Vec::new());
+        let streams = std::mem::take(&mut self.streams);
+        for (number, candidate) in candidates.into_iter().enumerate() {
             let row = first + candidate.parent;
-            let live = self.lengthen(&candidate, scores.alignment(row, self.source_tokens).to_vec());
+            let live = self.lengthen(&candidate, scores.alignment(row, self.source.len()).to_vec());
             if candidate.word == EOS {
-                self.finished.push(self.hypothesis(live, true, options));
+                self.finished.push(self.hypothesis(live, true));
             } else {
                 next.push(live);
                 rows.push(row);
+                self.streams.extend(streams.get(number).cloned());
             }
         }
         self.live = next;
         rows
+    }
+
+    /// Every hypothesis with the next word of the prefix.
+    fn given(&self, word: u32, first: usize, scores: &Scores) -> Vec<Candidate> {
+        let candidate =
+            |(parent, live): (usize, &Live)| live.followed(parent, (scores.log_prob(first + parent, word), word));
+        self.live.iter().enumerate().map(candidate).collect()
+    }
+
+    /// Every hypothesis with a word that is drawn; the first time, the only one with as many as the beam is wide.
+    fn drawn(&mut self, sampling: &Sampling, first: usize, scores: &Scores) -> Vec<Candidate> {
+        let starts = self.streams.is_empty();
+        if starts {
+            self.streams = (0..self.options.beam_size).map(|sample| sampling.stream(self.source, sample)).collect();
+        }
+        let mut streams = std::mem::take(&mut self.streams);
+        let mut drawn = Vec::new();
+        let mut draws = Vec::new();
+        for (sample, mut stream) in streams.drain(..).enumerate() {
+            let parent = if starts { 0 } else { sample };
+            if let Some(word) = sampling.draw(scores, first + parent, &self.banned(parent), &mut stream) {
+                drawn.push(self.live[parent].followed(parent, word));
+                draws.push(stream);
+            }
+        }
+        self.streams = draws;
+        drawn
+    }
+
+    /// The best of all hypotheses with all words: those that go on, as many as the beam is wide, and those that end and are better
+    /// than the last of these would be.
+    fn best(&self, first: usize, scores: &Scores) -> Vec<Candidate> {
+        // Twice the beam is enough: each hypothesis can finish but once, so as many go on.
+        let (beam_size, width) = (self.options.beam_size, 2 * self.options.beam_size);
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (parent, live) in self.live.iter().enumerate() {
+            let words = scores.best(first + parent, width, &self.banned(parent));
+            candidates.extend(words.into_iter().map(|word| live.followed(parent, word)));
+        }
+        candidates
+            .sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob).then(a.parent.cmp(&b.parent)).then(a.word.cmp(&b.word)));
+        let (mut going_on, mut rank) = (0, 0);
+        candidates.retain(|candidate| {
+            rank += 1;
+            let ends = candidate.word == EOS;
+            let taken = going_on < beam_size && !(ends && rank > beam_size);
+            going_on += usize::from(taken && !ends);
+            taken
+        });
+        candidates
+    }
+
+    /// The words that must not follow a hypothesis.
+    fn banned(&self, parent: usize) -> Vec<u32> {
+        let mut banned = vec![PAD, BOS];
+        let (forbidden, n) = (&self.constraints.forbidden, self.options.no_repeat_ngram);
+        if forbidden.is_empty() && n == 0 {
+            return banned;
+        }
+        let words: Vec<u32> = self.path(self.live[parent]).iter().map(|node| node.word).collect();
+        let ends_so = forbidden.iter().filter_map(|sequence| sequence.split_last());
+        banned.extend(ends_so.filter(|(_, before)| words.ends_with(before)).map(|(last, _)| *last));
+        if n > 0 && words.len() >= n {
+            let before = &words[words.len() + 1 - n..];
+            banned.extend(words.windows(n).filter(|ngram| ngram.starts_with(before)).map(|ngram| ngram[n - 1]));
+        }
+        banned
     }
 
     fn lengthen(&mut self, candidate: &Candidate, alignment: Vec<f32>) -> Live {
@@ -178,43 +269,72 @@ impl Beam {
         Live { node: Some(self.nodes.len() - 1), log_prob: candidate.log_prob }
     }
 
-    fn is_done(&self, options: &SearchOptions) -> bool {
-        self.finished.len() >= options.beam_size || self.len >= self.max_len || self.live.is_empty()
+    fn is_done(&self) -> bool {
+        let SearchOptions { beam_size, n_best, ranking, .. } = self.options;
+        if self.live.is_empty() || self.len >= self.max_len {
+            return true;
+        }
+        match self.options.stop {
+            _ if self.options.sampling.is_some() => false,
+            StopRule::Beam => self.finished.len() >= *beam_size,
+            StopRule::First => self.finished.len() >= *n_best,
+            StopRule::Best => {
+                let mut scores: Vec<f64> = self.finished.iter().map(|hypothesis| hypothesis.score).collect();
+                scores.sort_by(|a, b| b.total_cmp(a));
+                let possible = |live: &Live| ranking.best_possible(live.log_prob, self.len + 1..=self.max_len);
+                scores.get(n_best - 1).is_some_and(|worst| self.live.iter().all(|live| possible(live) <= *worst))
+            }
+        }
     }
 
     /// All hypotheses, finished ones first, then by falling score.
-    fn finish(&mut self, options: &SearchOptions) -> Vec<Hypothesis> {
+    fn finish(&mut self) -> Vec<Hypothesis> {
         let mut all = std::mem::take(&mut self.finished);
-        if all.len() < options.beam_size {
-            all.extend(self.live.iter().map(|&live| self.hypothesis(live, false, options)));
+        if all.len() < self.options.beam_size {
+            all.extend(self.live.iter().map(|&live| self.hypothesis(live, false)));
         }
         all.sort_by(|a, b| b.finished.cmp(&a.finished).then(b.score.total_cmp(&a.score)));
-        all.truncate(options.beam_size);
+        all.truncate(self.options.beam_size);
         all
     }
 
-    fn hypothesis(&self, live: Live, finished: bool, options: &SearchOptions) -> Hypothesis {
-        let mut path: Vec<&Node> =
-            std::iter::successors(live.node, |&node| self.nodes[node].parent).map(|node| &self.nodes[node]).collect();
+    /// The words of a hypothesis.
+    fn path(&self, live: Live) -> Vec<&Node> {
+        let back = std::iter::successors(live.node, |&node| self.nodes[node].parent);
+        let mut path: Vec<&Node> = back.map(|node| &self.nodes[node]).collect();
         path.reverse();
+        path
+    }
+
+    fn hypothesis(&self, live: Live, finished: bool) -> Hypothesis {
+        let path = self.path(live);
         let words = path.len() - usize::from(finished);
+        let rows = path.iter().filter(|node| !node.alignment.is_empty());
+        let alignment: Vec<Vec<f32>> = rows.map(|node| node.alignment.clone()).collect();
+        let coverage = coverage_of(&alignment);
         Hypothesis {
             ids: path[..words].iter().map(|node| node.word).collect(),
             token_log_probs: path.iter().map(|node| node.token_log_prob).collect(),
-            alignment: path
-                .iter()
-                .filter(|node| !node.alignment.is_empty())
-                .map(|node| node.alignment.clone())
-                .collect(),
+            alignment,
             log_prob: live.log_prob,
-            score: live.log_prob / (path.len() as f64).powf(options.length_penalty),
+            coverage,
+            score: self.options.ranking.score(live.log_prob, path.len(), coverage),
             finished,
         }
     }
 }
 
+impl Live {
+    /// It with one more word, given with its log p.
+    fn followed(&self, parent: usize, (token_log_prob, word): (f32, u32)) -> Candidate {
+        Candidate { log_prob: self.log_prob + f64::from(token_log_prob), parent, word, token_log_prob }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rnnsearch_config::TranslationConfig;
+
     use super::*;
 
     fn scores(rows: &[&[f32]]) -> Scores {
@@ -223,35 +343,108 @@ mod tests {
     }
 
     fn options(beam_size: usize) -> SearchOptions {
-        SearchOptions { beam_size, length_penalty: 1.0, max_ratio: 1.0, max_extra: 0 }
+        SearchOptions {
+            beam_size,
+            n_best: 1,
+            ranking: Ranking::from(&TranslationConfig::default()),
+            stop: StopRule::Beam,
+            max_ratio: 1.0,
+            max_extra: 0,
+            no_repeat_ngram: 0,
+            sampling: None,
+        }
     }
+
+    static FREE: Constraints = Constraints { prefix: Vec::new(), forbidden: Vec::new() };
 
     #[test]
     fn a_hypothesis_that_ends_leaves_and_scores_by_its_length() {
         let options = options(2);
-        let mut beam = Beam::new(3, &options);
+        let mut beam = Beam::new(&[7, 8, 9], &FREE, &options);
         // Words 4 and 5 go on; </s> (3) is third best and may not finish.
-        let rows = beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]), &options);
+        let rows = beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]));
         assert_eq!(rows, [0, 0]);
         assert_eq!(beam.previous(), [4, 5]);
         // The first hypothesis ends with log_prob -1.5; word 5 after word 4, and word 4 after word 5 go on.
         let step = scores(&[&[0.0, -9.0, 0.0, -0.5, -9.0, -1.0], &[0.0, -9.0, 0.0, -9.0, -0.5, -9.0]]);
-        assert_eq!(beam.advance(0, &step, &options), [0, 1]);
+        assert_eq!(beam.advance(0, &step), [0, 1]);
         assert_eq!(beam.previous(), [5, 4]);
         assert_eq!(beam.finished.len(), 1);
         assert_eq!(beam.finished[0].ids, [4]);
         assert_eq!(beam.finished[0].log_prob, -1.5);
         assert_eq!(beam.finished[0].score, -0.75);
-        assert!(!beam.is_done(&options));
+        assert!(!beam.is_done());
+        let first = SearchOptions { stop: StopRule::First, ..options.clone() };
+        beam.options = &first;
+        assert!(beam.is_done());
+        // What goes on has -2.0 and may get a third word: -0.67 is better than -0.75.
+        let best = SearchOptions { stop: StopRule::Best, ..options.clone() };
+        beam.options = &best;
+        assert!(!beam.is_done());
+        let none = SearchOptions { ranking: Ranking { length_penalty: 0.0, ..best.ranking }, ..best.clone() };
+        beam.options = &none;
+        beam.finished[0].score = -1.5;
+        assert!(beam.is_done());
     }
 
     #[test]
     fn length_runs_out() {
         let options = options(1);
-        let mut beam = Beam::new(1, &options);
-        beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]), &options);
-        assert!(beam.is_done(&options));
-        let all = beam.finish(&options);
+        let mut beam = Beam::new(&[7], &FREE, &options);
+        beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]));
+        assert!(beam.is_done());
+        let all = beam.finish();
         assert_eq!((all.len(), all[0].finished, all[0].ids.clone()), (1, false, vec![4]));
+    }
+
+    #[test]
+    fn a_prefix_is_followed_and_scored() {
+        let (options, constraints) = (options(2), Constraints { prefix: vec![5, 4], ..FREE.clone() });
+        let mut beam = Beam::new(&[7, 8], &constraints, &options);
+        let step = scores(&[&[0.0, -9.0, 0.0, -3.0, -1.0, -2.0]]);
+        assert_eq!(beam.advance(0, &step), [0]);
+        assert_eq!((beam.previous(), beam.live[0].log_prob), (vec![5], -2.0));
+        beam.advance(0, &step);
+        assert_eq!((beam.previous(), beam.live[0].log_prob), (vec![4], -3.0));
+        beam.advance(0, &step);
+        assert_eq!(beam.previous(), [4, 5]);
+        assert!(!beam.is_done(), "the prefix does not count");
+    }
+
+    #[test]
+    fn what_is_forbidden_does_not_come() {
+        let constraints = Constraints { forbidden: vec![vec![5], vec![4, 6]], ..FREE.clone() };
+        let options = SearchOptions { no_repeat_ngram: 2, max_ratio: 9.0, ..options(1) };
+        let mut beam = Beam::new(&[7, 8], &constraints, &options);
+        // In the order of their probability: 5, 6, 4, 7.
+        let step = scores(&[&[0.0, -99.0, 0.0, -9.0, -3.0, -1.0, -2.0, -4.0]]);
+        for _ in 0..7 {
+            beam.advance(0, &step);
+        }
+        // 6 6 is not followed by 6, and 4 never by 6.
+        assert_eq!(beam.path(beam.live[0]).iter().map(|node| node.word).collect::<Vec<_>>(), [6, 6, 4, 4, 7, 6, 7]);
+    }
+
+    #[test]
+    fn samples_go_their_own_ways() {
+        let sampling = Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, seed: 3 };
+        let options = SearchOptions { sampling: Some(sampling), max_ratio: 5.0, ..options(50) };
+        let run = || {
+            let mut beam = Beam::new(&[7, 8], &FREE, &options);
+            while !beam.is_done() {
+                let rows: Vec<&[f32]> = vec![&[0.0, -99.0, 0.0, -2.0, -1.0, -1.0]; beam.live.len()];
+                let from = beam.advance(0, &scores(&rows));
+                assert_eq!(from.len(), beam.live.len());
+                assert_eq!(beam.streams.len(), beam.live.len());
+            }
+            beam.finish()
+        };
+        let samples = run();
+        assert_eq!(samples.len(), 50);
+        let mut different: Vec<Vec<u32>> = samples.iter().map(|sample| sample.ids.clone()).collect();
+        different.sort();
+        different.dedup();
+        assert!(different.len() > 20, "{different:?}");
+        assert!(samples == run());
     }
 }

@@ -9,9 +9,9 @@ use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
 use crate::decoding::Engine;
 use crate::forced::force;
-use crate::split::split;
 use crate::search::search;
-use crate::{Forced, Hypothesis, Model, SearchOptions};
+use crate::split::split;
+use crate::{Constraints, Forced, Hypothesis, Model, Ranking, SearchOptions, Utility};
 
 /// A model, ready to translate on a device.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub struct Translator {
 pub struct TranslateOptions {
     /// How to search.
     pub search: SearchOptions,
-    /// Translations of each source that are wanted; the beam is at least as wide.
-    pub n_best: usize,
+    /// Rank what was found by how much it agrees, instead of by score.
+    pub consensus: Option<Utility>,
     /// Sentences that are translated together.
     pub batch_size: usize,
     /// Sources with more tokens than this are translated in pieces, cut between sentences where there are any.
@@ -41,11 +41,15 @@ impl From<&TranslationConfig> for TranslateOptions {
         Self {
             search: SearchOptions {
                 beam_size: config.beam_size,
-                length_penalty: config.length_penalty,
+                n_best: 1,
+                ranking: Ranking::from(config),
+                stop: config.stop,
                 max_ratio: config.max_ratio,
                 max_extra: config.max_extra,
+                no_repeat_ngram: config.no_repeat_ngram,
+                sampling: None,
             },
-            n_best: 1,
+            consensus: None,
             batch_size: 64,
             max_source_length: config.max_source_length,
             replace_unknown: config.replace_unknown,
@@ -73,7 +77,9 @@ pub struct Candidate {
     pub tokens: Vec<String>,
     /// log p of the text.
     pub log_prob: f64,
-    /// log_prob / length^length_penalty, by which candidates are ranked.
+    /// How much of the source was looked at, see [`coverage_of`](crate::coverage_of).
+    pub coverage: f64,
+    /// By which candidates are ranked, see [`Ranking`].
     pub score: f64,
     /// The number of its tokens, `</s>` included.
     pub length: usize,
@@ -83,19 +89,51 @@ pub struct Candidate {
     pub alignment: Option<Alignment>,
 }
 
+/// A source text, and what its translation must be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The source text.
+    pub text: String,
+    /// How the translation begins; empty for any way.
+    pub prefix: String,
+    /// Phrases that must not come in it, as the model's tokens.
+    pub forbidden: Vec<String>,
+}
+
+impl<S: AsRef<str>> From<S> for Request {
+    fn from(text: S) -> Self {
+        Self { text: text.as_ref().into(), ..Self::default() }
+    }
+}
+
 /// A piece of a source text that is translated at once.
 struct Piece {
     text: usize,
     span: Range<usize>,
     encoded: Encoded,
     ids: Vec<u32>,
+    constraints: Constraints,
 }
 
 impl Translator {
     /// Puts a model to work on a device.
     pub fn new(model: Model, device: &Device) -> Self {
-        let engine = Engine::new(&model, device);
-        Self { config: model.config, vocabularies: model.vocabularies, engine }
+        Self::ensemble(vec![model], device)
+    }
+
+    /// Puts models to work together: log p of a word is the mean of theirs, and so are alignments. Settings are the first one's.
+    ///
+    /// # Panics
+    ///
+    /// If there is no model, or [`Model::has_vocabularies_of`] is false for one and the first.
+    pub fn ensemble(models: Vec<Model>, device: &Device) -> Self {
+        assert!(
+            models[1..].iter().all(|model| models[0].has_vocabularies_of(model)),
+            "models have the same vocabularies"
+        );
+        let engine = Engine::new(&models, device);
+        let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
+        Self { config, vocabularies, engine }
     }
 
     /// The settings of the model.
@@ -110,28 +148,47 @@ impl Translator {
 
     /// Translates texts. A blank text has a blank translation.
     pub fn translate<S: AsRef<str>>(&self, texts: &[S], options: &TranslateOptions) -> Vec<Translation> {
+        let requests: Vec<Request> = texts.iter().map(Request::from).collect();
+        self.translate_as(&requests, options)
+    }
+
+    /// Translates texts so that what was asked of each is met. Where a text is too long to be translated at once, its prefix is
+    /// that of the first piece.
+    pub fn translate_as(&self, requests: &[Request], options: &TranslateOptions) -> Vec<Translation> {
         let mut options = options.clone();
-        options.search.beam_size = options.search.beam_size.max(options.n_best);
-        let pieces = self.pieces(texts, options.max_source_length);
+        options.search.n_best = options.search.n_best.max(1);
+        options.search.beam_size = options.search.beam_size.max(options.search.n_best);
+        let pieces = self.pieces(requests, options.max_source_length);
         let mut candidates: Vec<Vec<Candidate>> = vec![Vec::new(); pieces.len()];
         // Sentences of like length together need little padding, and the result does not depend on the company.
         let mut order: Vec<usize> = (0..pieces.len()).collect();
         order.sort_by_key(|&piece| (pieces[piece].ids.len(), piece));
         for batch in order.chunks(options.batch_size.max(1)) {
             let sources: Vec<&[u32]> = batch.iter().map(|&piece| pieces[piece].ids.as_slice()).collect();
-            let found = search(&self.engine, &sources, &options.search);
+            let constraints: Vec<&Constraints> = batch.iter().map(|&piece| &pieces[piece].constraints).collect();
+            let found = search(&self.engine, &sources, &constraints, &options.search);
             for (&piece, hypotheses) in batch.iter().zip(found) {
-                let source = &texts[pieces[piece].text].as_ref()[pieces[piece].span.clone()];
-                candidates[piece] = hypotheses
-                    .iter()
-                    .take(options.n_best.max(1))
-                    .map(|hypothesis| {
-                        self.candidate(source, &pieces[piece].encoded, hypothesis, options.replace_unknown)
-                    })
-                    .collect();
+                let source = &requests[pieces[piece].text].text[pieces[piece].span.clone()];
+                candidates[piece] = self.candidates(source, &pieces[piece].encoded, &hypotheses, &options);
             }
         }
-        self.assemble(texts, &pieces, candidates, &options)
+        self.assemble(requests, &pieces, candidates, &options)
+    }
+
+    /// The best hypotheses as text, as many as are wanted.
+    fn candidates(
+        &self,
+        source: &str,
+        encoded: &Encoded,
+        hypotheses: &[Hypothesis],
+        options: &TranslateOptions,
+    ) -> Vec<Candidate> {
+        let candidate = |hypothesis| self.candidate(source, encoded, hypothesis, options.replace_unknown);
+        let n_best = options.search.n_best;
+        let Some(utility) = options.consensus else { return hypotheses.iter().take(n_best).map(candidate).collect() };
+        let all: Vec<Candidate> = hypotheses.iter().map(candidate).collect();
+        let texts: Vec<&str> = all.iter().map(|candidate| candidate.text.as_str()).collect();
+        utility.order(&texts).into_iter().take(n_best).map(|place| all[place].clone()).collect()
     }
 
     /// Says what the model thinks of given pairs (source, target), and how it aligns them.
@@ -168,21 +225,32 @@ impl Translator {
         results
     }
 
-    fn pieces<S: AsRef<str>>(&self, texts: &[S], max_source_length: usize) -> Vec<Piece> {
+    /// What a request asks for in the model's words.
+    fn constraints(&self, request: &Request) -> Constraints {
+        let words = |text: &String| self.vocabularies.target.encode(text).ids;
+        let prefix = if request.prefix.trim().is_empty() { Vec::new() } else { words(&request.prefix) };
+        let forbidden = request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty()).map(words).collect();
+        Constraints { prefix, forbidden }
+    }
+
+    fn pieces(&self, requests: &[Request], max_source_length: usize) -> Vec<Piece> {
         let tokenizer = &self.vocabularies.source;
         let mut pieces = Vec::new();
-        for (text, whole) in texts.iter().map(AsRef::as_ref).enumerate() {
+        for (text, request) in requests.iter().enumerate() {
+            let (whole, mut constraints) = (request.text.as_str(), self.constraints(request));
             if whole.trim().is_empty() {
                 continue;
             }
             let encoded = tokenizer.encode(whole);
             if encoded.ids.len() <= max_source_length {
-                pieces.push(Piece { text, span: 0..whole.len(), ids: ended(&encoded.ids), encoded });
+                pieces.push(Piece { text, span: 0..whole.len(), ids: ended(&encoded.ids), encoded, constraints });
                 continue;
             }
             for span in split(whole, &encoded, max_source_length) {
                 let encoded = tokenizer.encode(&whole[span.clone()]);
-                pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded });
+                let others = Constraints { prefix: Vec::new(), ..constraints.clone() };
+                pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded, constraints });
+                constraints = others;
             }
         }
         pieces
@@ -207,6 +275,7 @@ impl Translator {
             text,
             tokens,
             log_prob: hypothesis.log_prob,
+            coverage: hypothesis.coverage,
             score: hypothesis.score,
             length: hypothesis.token_log_probs.len(),
             finished: hypothesis.finished,
@@ -215,27 +284,27 @@ impl Translator {
     }
 
     /// Gives every text its candidates, joining those of its pieces.
-    fn assemble<S: AsRef<str>>(
+    fn assemble(
         &self,
-        texts: &[S],
+        requests: &[Request],
         pieces: &[Piece],
         candidates: Vec<Vec<Candidate>>,
         options: &TranslateOptions,
     ) -> Vec<Translation> {
-        let mut of_text: Vec<Vec<(usize, Vec<Candidate>)>> = vec![Vec::new(); texts.len()];
+        let mut of_text: Vec<Vec<(usize, Vec<Candidate>)>> = vec![Vec::new(); requests.len()];
         for (piece, candidates) in pieces.iter().zip(candidates) {
             of_text[piece.text].push((piece.span.start, candidates));
         }
-        let join = |(text, mut parts): (&S, Vec<(usize, Vec<Candidate>)>)| {
+        let join = |(request, mut parts): (&Request, Vec<(usize, Vec<Candidate>)>)| {
             let pieces = parts.len();
             let candidates = match pieces {
                 0 => vec![Candidate { finished: true, ..Candidate::default() }],
                 1 => parts.remove(0).1,
-                _ => crate::join::join(text.as_ref(), &parts, options.search.length_penalty),
+                _ => crate::join::join(&request.text, &parts, &options.search.ranking),
             };
-            Translation { source: text.as_ref().to_owned(), pieces, candidates }
+            Translation { source: request.text.clone(), pieces, candidates }
         };
-        texts.iter().zip(of_text).map(join).collect()
+        requests.iter().zip(of_text).map(join).collect()
     }
 }
 

@@ -42,7 +42,8 @@ fn opinionated(config: &Config) -> Translator {
 fn opinionated_from(config: &Config, seed: u64) -> Translator {
     let model = model(config, seed);
     let louder = |values: &[f32]| values.iter().map(|value| 4.0 * value).collect();
-    let louder = model.parameters().into_iter().map(|(name, (shape, values))| (name.into(), (shape.to_vec(), louder(values))));
+    let louder =
+        model.parameters().into_iter().map(|(name, (shape, values))| (name.into(), (shape.to_vec(), louder(values))));
     let device = Device::flex();
     let blank = RnnSearch::blank(&Model::settings(config, &model.vocabularies), &device);
     let network = rnnsearch_decoder::load_parameters(blank, louder.collect()).unwrap();
@@ -136,7 +137,7 @@ fn company_changes_nothing() {
 fn blank_text_stays_blank_and_candidates_are_ranked() {
     let translator = opinionated(&config());
     let mut options = options(4);
-    options.n_best = 8;
+    options.search.n_best = 8;
     let translations = translator.translate(&["", "a red cat"], &options);
     assert_eq!(texts(&translations)[0], [""]);
     let candidates = &translations[1].candidates;
@@ -202,7 +203,7 @@ fn long_text_is_translated_in_pieces_and_nothing_is_lost() {
     let translator = opinionated(&config());
     let mut options = options(4);
     options.max_source_length = 12;
-    options.n_best = 2;
+    options.search.n_best = 2;
     let long = "the small house is red. a red cat sleeps, where is the small cat";
     let translation = translator.translate(&[long], &options).remove(0);
     let alignment = translation.candidates[0].alignment.as_ref().unwrap();

@@ -11,6 +11,9 @@ use crate::cell::{Cell, Step};
 use crate::product::{Matrix, Packed, Write};
 use crate::{Reset, vector};
 
+/// Words whose largest logit is kept, to pass over them at once.
+const PART: usize = 64;
+
 /// Parameters by the names that model files give them, each with its shape.
 pub type Parameters<'p> = BTreeMap<&'p str, (&'p [usize], &'p [f32])>;
 
@@ -104,6 +107,8 @@ pub struct Scores {
     pub words: usize,
     /// log p(y_i) up to the row's normalizer, `[rows, words]`.
     pub logits: Vec<f32>,
+    /// The largest of each 64 logits of a row, so that not all need be looked at, `[rows, words / 64]`; may be empty.
+    pub maxima: Vec<f32>,
     /// What is to be taken from each row's logits to give log p(y_i), `[rows]`.
     pub normalizers: Vec<f32>,
     /// The number of columns of the alignments.
@@ -120,7 +125,9 @@ impl Network {
     /// If a parameter is missing, or does not fit the others.
     pub fn new(parameters: &Parameters, reset: Reset) -> Self {
         let from = Named { parameters, reset };
-        let layers = |name: &str| (0..).take_while(|i| parameters.contains_key(name.replace('#', &i.to_string()).as_str())).count();
+        let layers = |name: &str| {
+            (0..).take_while(|i| parameters.contains_key(name.replace('#', &i.to_string()).as_str())).count()
+        };
         let has = |name: &str| parameters.contains_key(name);
         let table = |name| Table { width: from.matrix(name).0[1], elements: from.matrix(name).1.to_vec() };
         Self {
@@ -129,7 +136,9 @@ impl Network {
             encoder: (0..layers("encoder.#.forward.input_weight"))
                 .map(|i| ["forward", "backward"].map(|direction| from.unit(&format!("encoder.{i}.{direction}"))))
                 .collect(),
-            bridge: (0..layers("bridge.#.weight")).map(|i| from.affine(&format!("bridge.{i}.weight"), &format!("bridge.{i}.bias"))).collect(),
+            bridge: (0..layers("bridge.#.weight"))
+                .map(|i| from.affine(&format!("bridge.{i}.weight"), &format!("bridge.{i}.bias")))
+                .collect(),
             attention: has("attention.query_weight").then(|| Attention {
                 query: from.packed("attention.query_weight"),
                 key: from.packed("attention.key_weight"),
@@ -161,7 +170,8 @@ impl Network {
                 end - source.len()..end
             })
             .collect();
-        let embedded: Vec<&[f32]> = sources.iter().flat_map(|source| source.iter().map(|&word| self.source_embedding.row(word))).collect();
+        let embedded: Vec<&[f32]> =
+            sources.iter().flat_map(|source| source.iter().map(|&word| self.source_embedding.row(word))).collect();
         let mut annotations = Vec::new();
         for (layer, units) in self.encoder.iter().enumerate() {
             let n = units[0].cell.n();
@@ -176,7 +186,8 @@ impl Network {
             }
         }
         let n = self.encoder[0][0].cell.n();
-        let first_backward: Vec<&[f32]> = tokens.iter().map(|range| &annotations[range.start * 2 * n + n..][..n]).collect();
+        let first_backward: Vec<&[f32]> =
+            tokens.iter().map(|range| &annotations[range.start * 2 * n + n..][..n]).collect();
         let initial = self.bridge.iter().map(|bridge| {
             let mut states = bridge.apply(&first_backward);
             vector::tanh(&mut states);
@@ -186,7 +197,11 @@ impl Network {
         let mut keys = Vec::new();
         if let Some(attention) = &self.attention {
             keys = vec![0.0; end * attention.energy.len()];
-            attention.key.multiply(&rows(&annotations, 2 * n), &mut rows_mut(&mut keys, attention.energy.len()), Write::Set);
+            attention.key.multiply(
+                &rows(&annotations, 2 * n),
+                &mut rows_mut(&mut keys, attention.energy.len()),
+                Write::Set,
+            );
         }
         Sources { tokens, annotations, keys, initial }
     }
@@ -213,29 +228,35 @@ impl Scores {
         self.alignments.get(start..start + source_tokens.min(self.src_len)).unwrap_or_default()
     }
 
+    /// All words of a row in their order, with log p. Those of `but` are left out, and what is not a number.
+    pub fn all(&self, row: usize, but: &[u32]) -> Vec<(f32, u32)> {
+        let logits = &self.logits[row * self.words..(row + 1) * self.words];
+        let words = logits.iter().map(|logit| logit - self.normalizers[row]).zip(0..);
+        words.filter(|(log_prob, word)| !log_prob.is_nan() && !but.contains(word)).collect()
+    }
+
     /// The `count` most probable words of a row, best first, with log p; of equals, the lower first. Those of `but` are left out,
     /// and what is not a number.
     pub fn best(&self, row: usize, count: usize, but: &[u32]) -> Vec<(f32, u32)> {
-        /// Words that are passed over at once if none of them is good enough.
-        const PART: usize = 64;
         let logits = &self.logits[row * self.words..(row + 1) * self.words];
-        let mut maxima = vec![0.0; self.words.div_ceil(PART)];
-        vector::maxima(logits, PART, &mut maxima);
+        let parts = self.words.div_ceil(PART);
+        let maxima = match self.maxima.get(row * parts..(row + 1) * parts) {
+            Some(maxima) => maxima.to_vec(),
+            None => logits.chunks(PART).map(|part| part.iter().copied().fold(f32::NEG_INFINITY, f32::max)).collect(),
+        };
+        // So many parts hold as many words that are at least as good: in parts that have no such word is none of the best.
+        let enough = (count + but.len()).clamp(1, parts);
+        let (_, &mut worst, _) = maxima.clone().select_nth_unstable_by(enough - 1, |a, b| b.total_cmp(a));
         let mut best: Vec<(f32, u32)> = Vec::with_capacity(count + 1);
-        let mut worst = f32::NEG_INFINITY;
-        for (part, max) in maxima.into_iter().enumerate() {
-            if best.len() == count && max <= worst {
-                continue;
-            }
-            for (i, &logit) in logits[part * PART..].iter().take(PART).enumerate() {
-                let word = (part * PART + i) as u32;
-                if (best.len() == count && logit <= worst) || logit.is_nan() || but.contains(&word) {
+        for part in (0..parts).filter(|part| maxima[*part] >= worst) {
+            for (word, &logit) in (part * PART..).zip(logits[part * PART..].iter().take(PART)) {
+                let is_full = best.len() == count;
+                if (is_full && logit <= best[count - 1].0) || logit.is_nan() || but.contains(&(word as u32)) {
                     continue;
                 }
                 let place = best.partition_point(|&(better, _)| better >= logit);
-                best.insert(place, (logit, word));
+                best.insert(place, (logit, word as u32));
                 best.truncate(count);
-                worst = best[best.len() - 1].0;
             }
         }
         best.iter().map(|&(logit, word)| (logit - self.normalizers[row], word)).collect()
@@ -305,7 +326,12 @@ impl<'n> Hypotheses<'n> {
                 *energy = vector::energy(key, query, &attention.energy);
             }
             vector::softmax(alignment);
-            vector::weighted_sum(context, alignment, &sources.annotations[tokens.start * width..tokens.end * width], width);
+            vector::weighted_sum(
+                context,
+                alignment,
+                &sources.annotations[tokens.start * width..tokens.end * width],
+                width,
+            );
         }
         contexts
     }
@@ -316,13 +342,13 @@ impl<'n> Hypotheses<'n> {
         let [size, words] = output.weight.shape();
         scores.words = words;
         scores.logits.resize(self.sentences.len() * words, 0.0);
+        scores.maxima.resize(self.sentences.len() * words.div_ceil(PART), 0.0);
         let mut logits = rows_mut(&mut scores.logits, words);
-        match self.shared {
-            true => output.weight.multiply_on_all_threads(&rows(units, size), &mut logits),
-            false => output.weight.multiply(&rows(units, size), &mut logits, Write::Set),
-        }
+        output.weight.multiply_shared(self.shared, &rows(units, size), &mut logits, Write::Set);
         scores.normalizers.clear();
-        scores.normalizers.extend(logits.into_iter().map(|logits| vector::add_and_normalize(logits, &output.bias)));
+        let maxima = scores.maxima.chunks_exact_mut(words.div_ceil(PART));
+        let normalizer = |(logits, maxima)| vector::add_and_normalize(logits, &output.bias, PART, maxima);
+        scores.normalizers.extend(logits.into_iter().zip(maxima).map(normalizer));
     }
 
     /// Row `rows[i]` becomes row `i`: reorders, repeats and drops hypotheses.
@@ -359,7 +385,8 @@ impl Unit {
         let mut states = vec![0.0; input.len() * n];
         let mut current = vec![0.0; sentences.len() * n];
         for step in 0.. {
-            let active: Vec<usize> = (0..sentences.len()).filter(|&sentence| step < sentences[sentence].len()).collect();
+            let active: Vec<usize> =
+                (0..sentences.len()).filter(|&sentence| step < sentences[sentence].len()).collect();
             if active.is_empty() {
                 break;
             }
@@ -369,7 +396,8 @@ impl Unit {
             };
             let mut taken: Vec<&mut [f32]> =
                 active.iter().map(|sentence| gates[token(sentence)].take().expect("each token is read once")).collect();
-            let previous: Vec<f32> = active.iter().flat_map(|sentence| &current[sentence * n..(sentence + 1) * n]).copied().collect();
+            let previous: Vec<f32> =
+                active.iter().flat_map(|sentence| &current[sentence * n..(sentence + 1) * n]).copied().collect();
             let next = self.step(&previous, &mut taken);
             for (state, sentence) in next.chunks_exact(n).zip(&active) {
                 current[sentence * n..(sentence + 1) * n].copy_from_slice(state);

@@ -358,20 +358,17 @@ vectorised! {
         }
     }
 
-    /// x ← x + bias; returns ln Σ e^x.
-    pub fn add_and_normalize(x: &mut [f32], bias: &[f32]) -> f32 {
-        for (x, bias) in x.iter_mut().zip(bias) {
-            *x += bias;
-        }
-        let max = max_of(x);
-        max + sum_of([x], |[x], sum| sum + exp_of::<FUSED>(x - max)).ln()
-    }
-
-    /// The largest element of each `part` elements of x, the last of which may be fewer. What is not a number is passed over.
-    pub fn maxima(x: &[f32], part: usize, maxima: &mut [f32]) {
-        for (x, max) in x.chunks(part).zip(maxima) {
+    /// x ← x + bias, and the largest of each `part` elements, the last of which may be fewer; returns ln Σ e^x. What is not a
+    /// number is no maximum.
+    pub fn add_and_normalize(x: &mut [f32], bias: &[f32], part: usize, maxima: &mut [f32]) -> f32 {
+        for ((x, bias), max) in x.chunks_mut(part).zip(bias.chunks(part)).zip(maxima.iter_mut()) {
+            for (x, bias) in x.iter_mut().zip(bias) {
+                *x += bias;
+            }
             *max = max_of(x);
         }
+        let max = max_of(maxima);
+        max + sum_of([x], |[x], sum| sum + exp_of::<FUSED>(x - max)).ln()
     }
 
     /// The largest absolute value of lines of `width` numbers that begin `stride` apart, 0 of none; not finite where a number is not.

@@ -1,9 +1,9 @@
 //! The elementwise functions and products against plain loops in 64-bit floats, at sizes with and without a rest.
 
 use proptest::prelude::*;
-use rnnsearch_numeric::{Instructions, Precision};
 use rnnsearch_numeric::product::{Matrix, Packed, Write, is_available, product, product_of, with_precision};
 use rnnsearch_numeric::vector;
+use rnnsearch_numeric::{Instructions, Precision};
 
 /// Sizes around the widths of vectors, tiles and blocks.
 const SIZES: [usize; 9] = [1, 2, 7, 17, 32, 48, 65, 100, 129];
@@ -69,6 +69,26 @@ fn the_largest_number() {
         }
     }
     assert_eq!(vector::largest(&[], 1, 1), 0.0);
+}
+
+#[test]
+fn threads_share_the_columns_of_few_rows() {
+    for (m, k, n) in [(1, 300, 1000), (3, 129, 1101), (2, 1024, 130), (1, 7, 9)] {
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let packed = Packed::new(Matrix::new(&b, k, n));
+        let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
+        for write in [Write::Set, Write::Add] {
+            let mut alone = c.clone();
+            packed.multiply(&rows, &mut alone.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+            for threads in [1, 2, 3, 7] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let mut shared = c.clone();
+                let mut target: Vec<&mut [f32]> = shared.chunks_exact_mut(n).collect();
+                pool.install(|| packed.multiply_shared(true, &rows, &mut target, write));
+                assert!(shared == alone, "{threads} threads, {m} {k} {n}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -159,7 +159,7 @@ struct Translating {
 fn translate(args: &BenchTranslate) -> Result<()> {
     let lines: Vec<String> = Lines::open(&args.input)?.collect::<Result<_, _>>()?;
     let begin = Instant::now();
-    let translator = args.compute.load(&args.model, args.messages)?;
+    let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
     let seconds_to_load = begin.elapsed().as_secs_f64();
     let options = args.search.options(&translator.config().translation);
     let mut tokens = 0;

@@ -30,7 +30,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
     };
     let pairs: Vec<Pair> = Pairs::open(&[corpus])?.collect::<Result<_, _>>()?;
     let files = Files::open(args)?;
-    let translator = args.compute.load(&args.model, args.messages)?;
+    let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
     let begin = Instant::now();
     let hypotheses = translate(args, &translator, &pairs);
     let seconds = begin.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rnnsearch_alignment::heatmap::{self, Palette, Style, TerminalOptions, Theme};
 use rnnsearch_alignment::{Alignment, Fonts, Segmentation};
-use rnnsearch_inference::{Candidate, TranslateOptions, Translation, Translator};
+use rnnsearch_inference::{Candidate, TranslateOptions, Translation, Translator, coverage_of};
 
 use crate::args::{self, AlignmentForm, ColorChoice, Heatmap};
 use crate::compute::require_attention;
@@ -20,7 +20,7 @@ pub fn run(args: &Heatmap) -> Result<()> {
     refuse_blank("--source", Some(&args.source))?;
     refuse_blank("--target", args.target.as_deref())?;
     let picture = args.output.as_deref().map(|path| Picture::open(path, args)).transpose()?;
-    let translator = args.compute.load(&args.model, args.messages)?;
+    let translator = args.compute.load(&args.model, &[], args.messages)?;
     require_attention(&translator)?;
     let translation = aligned(args, &translator);
     if args.json {
@@ -52,9 +52,18 @@ fn aligned(args: &Heatmap, translator: &Translator) -> Translation {
     let Some(target) = args.target.as_deref() else { return translator.translate(&[source], &options).remove(0) };
     let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);
     let (log_prob, length) = (forced.log_prob(), forced.token_log_probs.len());
-    let score = log_prob / (length as f64).powf(options.search.length_penalty);
-    let candidate =
-        Candidate { text: target.into(), log_prob, score, length, finished: true, alignment, ..Candidate::default() };
+    let coverage = coverage_of(&forced.alignment);
+    let score = options.search.ranking.score(log_prob, length, coverage);
+    let candidate = Candidate {
+        text: target.into(),
+        log_prob,
+        coverage,
+        score,
+        length,
+        finished: true,
+        alignment,
+        ..Candidate::default()
+    };
     Translation { source: source.into(), pieces: 1, candidates: vec![candidate] }
 }
 

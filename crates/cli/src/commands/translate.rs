@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use rnnsearch_corpus::{CorpusError, Lines};
-use rnnsearch_inference::{TranslateOptions, Translation, Translator};
+use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translation, Translator, Utility};
+use serde_json::{Map, Value};
 
-use crate::args::{AlignmentForm, Translate};
+use crate::args::{Agreement, AlignmentForm, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::messages::Messages;
@@ -21,14 +22,15 @@ use crate::record::{Form, one_line};
 
 /// Translates at a prompt or as a stream.
 pub fn run(args: &Translate) -> Result<()> {
-    if args.alignments == Some(AlignmentForm::Soft) && !args.json {
+    let as_json = args.json || args.jsonl;
+    if args.alignments == Some(AlignmentForm::Soft) && !as_json {
         return Err(Misuse("--alignments soft needs --json: a line of text has no room for a matrix".into()).into());
     }
-    if args.subwords && !args.json && args.alignments.is_none() {
+    if args.subwords && !as_json && args.alignments.is_none() {
         return Err(Misuse("--subwords needs --json or --alignments pharaoh, which tell of tokens".into()).into());
     }
     if is_prompt(args) {
-        let translator = args.compute.load(&args.model, args.messages)?;
+        let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
         let options = options(args, &translator);
         return prompt::run(translator, options, args.messages);
     }
@@ -39,7 +41,7 @@ pub fn run(args: &Translate) -> Result<()> {
     };
     let inputs: Vec<&Path> = input.into_iter().chain([args.model.as_path()]).collect();
     let output = Output::open(args.output.as_deref(), &inputs)?;
-    let translator = args.compute.load(&args.model, args.messages)?;
+    let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
     if args.alignments.is_some() {
         require_attention(&translator)?;
     }
@@ -48,13 +50,62 @@ pub fn run(args: &Translate) -> Result<()> {
 
 /// A prompt needs both ends at a terminal, and nothing asked for that is meant for files and programs.
 fn is_prompt(args: &Translate) -> bool {
-    let for_programs = args.json || args.alignments.is_some() || args.n_best.is_some() || args.output.is_some();
+    let for_programs =
+        args.json || args.jsonl || args.alignments.is_some() || args.n_best.is_some() || args.output.is_some();
     args.input.is_none() && !for_programs && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
-    let options = args.search.options(&translator.config().translation);
-    TranslateOptions { n_best: args.n_best.unwrap_or(1).into(), ..options }
+    let mut options = args.search.options(&translator.config().translation);
+    options.search.n_best = args.n_best.unwrap_or(1).into();
+    if let Some(count) = args.sampling.sample {
+        let crate::args::Sampling { temperature, top_k, top_p, seed, .. } = args.sampling;
+        options.search.beam_size = count.into();
+        options.search.sampling = Some(Sampling { temperature, top_k, top_p, seed });
+    }
+    options.consensus = args.mbr.map(|metric| match metric {
+        Agreement::Chrf => Utility::Chrf,
+        Agreement::Bleu => Utility::Bleu,
+    });
+    options
+}
+
+/// A line of the input.
+struct Input {
+    request: Request,
+    /// The fields of its JSON object that are passed through.
+    others: Map<String, Value>,
+}
+
+impl Input {
+    fn text(line: &str) -> Self {
+        Self { request: line.into(), others: Map::new() }
+    }
+
+    /// From a JSON object; `place` says where it is.
+    fn json(line: &str, place: impl Fn() -> String) -> Result<Self> {
+        let wrong = |what: String| {
+            anyhow::anyhow!("{}: {what}; --jsonl reads objects such as {{\"text\": \"a red car\"}}", place())
+        };
+        let mut fields = match serde_json::from_str(line) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return Err(wrong("not a JSON object".into())),
+            Err(error) => return Err(wrong(format!("not JSON ({error})"))),
+        };
+        let mut text = |name: &str| match fields.shift_remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(wrong(format!("`{name}` is {other}, not a text"))),
+        };
+        let source = text("text")?.ok_or_else(|| wrong("there is no `text`".into()))?;
+        let prefix = text("prefix")?.unwrap_or_default();
+        let forbidden = match fields.shift_remove("forbid") {
+            None => Vec::new(),
+            Some(phrases) => serde_json::from_value(phrases.clone())
+                .map_err(|_| wrong(format!("`forbid` is {phrases}, not a list of texts")))?,
+        };
+        Ok(Self { request: Request { text: source, prefix, forbidden }, others: fields })
+    }
 }
 
 fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: Output) -> Result<()> {
@@ -66,12 +117,15 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let counter = Counter::new(None, shown);
     let mut overlong = Overlong::default();
     while let Some(lines) = ahead.next()? {
-        for translation in translator.translate(&lines, &options) {
-            overlong.see(count + 1, &translation);
-            output.write(&printer.print(count, &translation)?)?;
+        let (inputs, failed) = printer.read(&lines, count);
+        let requests: Vec<Request> = inputs.iter().map(|input| input.request.clone()).collect();
+        for (translation, input) in translator.translate_as(&requests, &options).iter().zip(inputs) {
+            overlong.see(count + 1, translation);
+            output.write(&printer.print(count, translation, input.others)?)?;
             count += 1;
         }
         output.flush()?;
+        failed?;
         counter.add(lines.len());
     }
     counter.finish();
@@ -170,11 +224,32 @@ impl<'a> Printer<'a> {
         Self { args, form }
     }
 
-    /// The lines of the translation of line number `line`.
-    fn print(&self, line: usize, translation: &Translation) -> Result<String> {
-        if self.args.json {
+    /// What lines of the input ask for, up to the first that is wrong; `before` lines came before them.
+    fn read(&self, lines: &[String], before: usize) -> (Vec<Input>, Result<()>) {
+        let mut inputs = Vec::with_capacity(lines.len());
+        for (number, line) in (before + 1..).zip(lines) {
+            let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
+            let name = || input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
+            match self.args.jsonl {
+                false => inputs.push(Input::text(line)),
+                true => match Input::json(line, || format!("{}:{number}", name())) {
+                    Ok(input) => inputs.push(input),
+                    Err(error) => return (inputs, Err(error)),
+                },
+            }
+        }
+        (inputs, Ok(()))
+    }
+
+    /// The lines of the translation of line number `line`; a JSON object gets `others` too.
+    fn print(&self, line: usize, translation: &Translation, others: Map<String, Value>) -> Result<String> {
+        if self.args.json || self.args.jsonl {
             let record = self.form.record(translation, self.args.n_best.is_some())?;
-            return Ok(serde_json::to_string(&record)? + "\n");
+            let Value::Object(mut fields) = serde_json::to_value(&record)? else { unreachable!("a record has fields") };
+            for (name, value) in others {
+                fields.entry(name).or_insert(value);
+            }
+            return Ok(serde_json::to_string(&fields)? + "\n");
         }
         let links = |candidate: usize, before: &str| match self.args.alignments {
             None => Ok(String::new()),

@@ -70,29 +70,34 @@ impl Packed {
         self.panels().for_each(|panel| panel.multiply(a, c, write));
     }
 
-    /// C ← A W, where each thread has some columns: for few rows, of which there are not enough for all threads.
+    /// As [`multiply`](Self::multiply); if `shared` is set each thread has some columns: for few rows, of which there are not enough
+    /// for all threads. The bits are the same.
     ///
     /// # Panics
     ///
     /// If the shapes do not fit.
-    pub fn multiply_on_all_threads(&self, a: &[&[f32]], c: &mut [&mut [f32]]) {
+    pub fn multiply_shared(&self, shared: bool, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+        /// The elements of a weight that are worth waking a thread for.
+        const WORTH_A_THREAD: usize = 1 << 16;
+        let threads = rayon::current_num_threads().min(self.k * self.n / WORTH_A_THREAD);
+        if !shared || threads < 2 {
+            return self.multiply(a, c, write);
+        }
         self.check(a, c);
         let panels: Vec<Panel> = self.panels().collect();
-        let each = panels.len().div_ceil(rayon::current_num_threads()).max(1);
         let mut rest: Vec<&mut [f32]> = c.iter_mut().map(|row| &mut **row).collect();
-        let parts: Vec<(&[Panel], Vec<&mut [f32]>)> = panels
-            .chunks(each)
-            .map(|panels| {
-                let width = panels.iter().map(|panel| panel.columns.len()).sum();
-                let (part, others) = std::mem::take(&mut rest).into_iter().map(|row| row.split_at_mut(width)).unzip();
-                rest = others;
-                (panels, part)
-            })
-            .collect();
+        let part = |panels| {
+            let width = Panel::columns(panels).len();
+            let (part, others) = std::mem::take(&mut rest).into_iter().map(|row| row.split_at_mut(width)).unzip();
+            rest = others;
+            (panels, part)
+        };
+        let parts: Vec<(&[Panel], Vec<&mut [f32]>)> = panels.chunks(panels.len().div_ceil(threads)).map(part).collect();
         parts.into_par_iter().with_max_len(1).for_each(|(panels, mut c)| {
+            let from = Panel::columns(panels).start;
             for panel in panels {
-                let columns = panel.columns.start - panels[0].columns.start..panel.columns.end - panels[0].columns.start;
-                Panel { columns, ..*panel }.multiply(a, &mut c, Write::Set);
+                let columns = panel.columns.start - from..panel.columns.end - from;
+                Panel { columns, ..*panel }.multiply(a, &mut c, write);
             }
         });
     }
@@ -131,6 +136,11 @@ struct Panel<'p> {
 }
 
 impl Panel<'_> {
+    /// The columns of neighbours.
+    fn columns(panels: &[Self]) -> Range<usize> {
+        panels.first().map_or(0, |panel| panel.columns.start)..panels.last().map_or(0, |panel| panel.columns.end)
+    }
+
     /// Writes the panel's columns of C ← A B or C + A B, for rows `c` of n elements and rows `a` of k.
     fn multiply(&self, mut a: &[&[f32]], mut c: &mut [&mut [f32]], write: Write) {
         while !a.is_empty() {
