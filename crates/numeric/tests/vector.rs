@@ -100,7 +100,7 @@ fn half_precision_hides_nothing() {
         with_precision(Precision::Float16, || product_of(Matrix::new(a, 2, 2), Matrix::new(b, 2, 2)))
     };
     assert_eq!(multiply(&[0.0; 4], &[1.0; 4]), [0.0; 4]);
-    assert_eq!(multiply(&[3e38, 0.0, 1e-3, 0.0], &[1.0, 0.5, 0.0, 0.0])[..2], [3e38f32, 1.5e38].map(|x| rounded(x)));
+    assert_eq!(multiply(&[3e38, 0.0, 1e-3, 0.0], &[1.0, 0.5, 0.0, 0.0])[..2], [3e38f32, 1.5e38].map(rounded));
     assert_eq!(multiply(&[1e-40, 0.0, 0.0, 0.0], &[1e-40; 4]), [0.0; 4]);
     assert!(multiply(&[f32::NAN, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_nan());
     assert!(!multiply(&[f32::INFINITY, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_finite());
