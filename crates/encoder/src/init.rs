@@ -42,35 +42,28 @@ impl Init {
             Initialization::Paper => 0.01,
             Initialization::Xavier => 0.1,
         };
-        let values = self.normals(words * m, deviation);
-        self.matrix(values, [words, m])
+        self.matrix([words, m], |init| init.normals(words * m, deviation))
     }
 
     /// A matrix `[input, output]`.
     pub fn dense(&mut self, input: usize, output: usize) -> Param<Tensor<2>> {
-        let values = self.dense_values(input, output);
-        self.matrix(values, [input, output])
+        self.matrix([input, output], |init| init.dense_values(input, output))
     }
 
     /// The input matrices of three gates side by side, `[input, 3n]`.
     pub fn gates(&mut self, input: usize, n: usize) -> Param<Tensor<2>> {
-        let gates = [(); 3].map(|()| self.dense_values(input, n));
-        self.side_by_side(&gates, input, n)
+        self.matrix([input, 3 * n], |init| side_by_side(&[(); 3].map(|()| init.dense_values(input, n)), n))
     }
 
     /// Three random orthogonal matrices side by side, `[n, 3n]`.
     pub fn orthogonal_gates(&mut self, n: usize) -> Param<Tensor<2>> {
-        let gates = [(); 3].map(|()| self.orthogonal_values(n));
-        self.side_by_side(&gates, n, n)
+        self.matrix([n, 3 * n], |init| side_by_side(&[(); 3].map(|()| init.orthogonal_values(n)), n))
     }
 
     /// A matrix of the alignment model, W_a or U_a, `[input, output]`.
     pub fn alignment(&mut self, input: usize, output: usize) -> Param<Tensor<2>> {
         match self.method {
-            Initialization::Paper => {
-                let values = self.normals(input * output, 0.001);
-                self.matrix(values, [input, output])
-            }
+            Initialization::Paper => self.matrix([input, output], |init| init.normals(input * output, 0.001)),
             Initialization::Xavier => self.dense(input, output),
         }
     }
@@ -86,13 +79,11 @@ impl Init {
         }
     }
 
-    fn matrix(&self, values: Vec<f32>, shape: [usize; 2]) -> Param<Tensor<2>> {
-        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
-    }
-
-    fn side_by_side(&self, blocks: &[Vec<f32>], rows: usize, columns: usize) -> Param<Tensor<2>> {
-        let row = |r: usize| blocks.iter().flat_map(move |block| &block[r * columns..(r + 1) * columns]).copied();
-        self.matrix((0..rows).flat_map(row).collect(), [rows, columns * blocks.len()])
+    fn matrix(&mut self, shape: [usize; 2], draw: impl FnOnce(&mut Self) -> Vec<f32>) -> Param<Tensor<2>> {
+        Param::from_tensor(match self.random {
+            None => Tensor::zeros(shape, &self.device),
+            Some(_) => Tensor::from_data(TensorData::new(draw(self), shape), &self.device),
+        })
     }
 
     fn dense_values(&mut self, input: usize, output: usize) -> Vec<f32> {
@@ -107,9 +98,6 @@ impl Init {
 
     /// A uniformly distributed rotation: the orthogonal factor of a normal matrix, by Gram and Schmidt.
     fn orthogonal_values(&mut self, n: usize) -> Vec<f32> {
-        if self.random.is_none() {
-            return vec![0.0; n * n];
-        }
         let mut rows: Vec<Vec<f64>> = (0..n).map(|_| (0..n).map(|_| self.normal()).collect()).collect();
         for i in 0..n {
             let (done, rest) = rows.split_at_mut(i);
@@ -133,17 +121,22 @@ impl Init {
 
     /// N(0, 1), by Box and Muller.
     fn normal(&mut self) -> f64 {
-        if self.random.is_none() {
-            return 0.0;
-        }
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
     /// Uniform over [0, 1).
     fn uniform(&mut self) -> f64 {
-        self.random.as_mut().map_or(0.0, |random| (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64)
+        let random = self.random.as_mut().expect("a blank draws nothing");
+        (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
+}
+
+/// Matrices of equally many rows, and so many columns each, as one.
+fn side_by_side(blocks: &[Vec<f32>], columns: usize) -> Vec<f32> {
+    let rows = blocks[0].len() / columns;
+    let row = |r: usize| blocks.iter().flat_map(move |block| &block[r * columns..(r + 1) * columns]).copied();
+    (0..rows).flat_map(row).collect()
 }
 
 #[cfg(test)]
@@ -176,10 +169,10 @@ mod tests {
 
     #[test]
     fn gates_stand_side_by_side() {
-        let mut init = init();
         let blocks = [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0, 7.0, 8.0]];
-        let joined = init.side_by_side(&blocks, 2, 2).val().to_data().try_to_vec_as::<f32>().unwrap();
-        assert_eq!(joined, [1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0]);
-        assert_eq!(init.gates(3, 2).dims(), [3, 6]);
+        assert_eq!(side_by_side(&blocks, 2), [1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0]);
+        for mut init in [init(), Init::blank(&Device::flex())] {
+            assert_eq!((init.gates(3, 2).dims(), init.orthogonal_gates(2).dims()), ([3, 6], [2, 6]));
+        }
     }
 }
