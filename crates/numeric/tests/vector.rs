@@ -101,6 +101,8 @@ fn half_precision_hides_nothing() {
     };
     assert_eq!(multiply(&[0.0; 4], &[1.0; 4]), [0.0; 4]);
     assert_eq!(multiply(&[3e38, 0.0, 1e-3, 0.0], &[1.0, 0.5, 0.0, 0.0])[..2], [3e38f32, 1.5e38].map(rounded));
+    let nothing = with_precision(Precision::Float16, || product_of(Matrix::new(&[], 3, 0), Matrix::new(&[], 0, 2)));
+    assert_eq!(nothing, [0.0; 6]);
     assert_eq!(multiply(&[1e-40, 0.0, 0.0, 0.0], &[1e-40; 4]), [0.0; 4]);
     assert!(multiply(&[f32::NAN, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_nan());
     assert!(!multiply(&[f32::INFINITY, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_finite());

@@ -175,10 +175,12 @@ unsafe fn round<T: Rounded>(block: Matrix, scale: f32, target: &mut [MaybeUninit
     }
 }
 
-/// The largest absolute value of a block.
+/// The largest absolute value of a block, whose rows or columns are lines of the data.
 fn largest_of(block: Matrix) -> f32 {
     let Matrix { data, rows, columns, row_stride, column_stride } = block;
+    debug_assert!(row_stride == 1 || column_stride == 1);
     match column_stride {
+        _ if rows == 0 || columns == 0 => 0.0,
         1 => vector::largest(&data[..(rows - 1) * row_stride + columns], columns, row_stride.max(columns)),
         _ => largest_of(block.transposed()),
     }
