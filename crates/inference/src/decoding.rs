@@ -179,8 +179,8 @@ impl Decoding for Plain<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rnnsearch_config::{Attention, Initialization, Reset, TranslationConfig};
-    use rnnsearch_corpus::EOS;
+    use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
+    use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
 
     use super::*;
@@ -308,6 +308,73 @@ mod tests {
                     assert!(close(f64::from(mean), f64::from(*weight)), "{mean} {weight}");
                 }
             }
+        }
+    }
+
+    /// A small network over few words, and what it thinks of a translation's words and its end.
+    fn tiny(seed: u64) -> Engine {
+        let settings = ModelSettings { config: kinds()[0].clone(), source_words: WORDS, target_words: FEW };
+        let parameters = parameters(&RnnSearch::new(&settings, seed, &Device::flex()));
+        // Louder, or all words would be as good.
+        let louder: Vec<Vec<f32>> = parameters.values().map(|(_, v)| v.iter().map(|v| 3.0 * v).collect()).collect();
+        let shapes = parameters.iter().zip(&louder);
+        let views = shapes.map(|((name, (shape, _)), values)| (name.as_str(), (&shape[..], &values[..])));
+        Engine::Packed(vec![Network::new(&views.collect(), Reset::After)])
+    }
+
+    /// Words of the target vocabulary: those from 4 on, and UNK, can stand in a translation.
+    const FEW: usize = 9;
+
+    fn writable() -> impl Iterator<Item = u32> + Clone {
+        (0..FEW as u32).filter(|word| ![PAD, BOS, EOS].contains(word))
+    }
+
+    fn thinks(engine: &Engine, source: &[u32], words: &[u32]) -> f64 {
+        force(engine, &[(source, words)])[0].log_prob()
+    }
+
+    #[test]
+    fn a_wide_beam_finds_what_trying_everything_finds() {
+        let source = &sentences(1, 4)[0][..];
+        for (seed, length_penalty) in [(1, 0.0), (2, 1.0), (3, 0.5), (4, 2.0)] {
+            let engine = tiny(seed);
+            let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
+            (options.beam_size, options.max_ratio, options.max_extra) = (500, 0.0, 3);
+            options.ranking.length_penalty = length_penalty;
+            let mut all: Vec<Vec<u32>> = vec![Vec::new()];
+            all.extend(writable().map(|word| vec![word]));
+            all.extend(writable().flat_map(|first| writable().map(move |second| vec![first, second])));
+            let score = |words: &Vec<u32>| {
+                let ended: Vec<u32> = words.iter().copied().chain([EOS]).collect();
+                options.ranking.score(thinks(&engine, source, &ended), ended.len(), 0.0)
+            };
+            let best = all.iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap();
+            for stop in [StopRule::Beam, StopRule::Best] {
+                options.stop = stop;
+                let found = &search(&engine, &[source], &[&Constraints::default()], &options)[0];
+                assert!(found[0].ids == *best && close(found[0].score, score(best)), "{found:?}");
+            }
+            options.stop = StopRule::Beam;
+            let finished = search(&engine, &[source], &[&Constraints::default()], &options).remove(0);
+            assert_eq!(finished.iter().filter(|hypothesis| hypothesis.finished).count(), all.len(), "all are found");
+        }
+    }
+
+    #[test]
+    fn a_beam_of_one_takes_the_best_word_each_time() {
+        for (seed, source) in (1..).zip(sentences(6, 2)) {
+            let engine = tiny(seed);
+            let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
+            (options.beam_size, options.max_ratio, options.max_extra) = (1, 0.0, 6);
+            let mut words: Vec<u32> = Vec::new();
+            while words.len() < 6 && words.last() != Some(&EOS) {
+                let with = |word: u32| words.iter().copied().chain([word]).collect::<Vec<u32>>();
+                let log_prob = |word: &u32| thinks(&engine, &source, &with(*word));
+                let next = writable().chain([EOS]).max_by(|a, b| log_prob(a).total_cmp(&log_prob(b))).unwrap();
+                words = with(next);
+            }
+            words.retain(|word| *word != EOS);
+            assert_eq!(search(&engine, &[&source], &[&Constraints::default()], &options)[0][0].ids, words);
         }
     }
 }
