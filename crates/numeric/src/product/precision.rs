@@ -37,6 +37,7 @@ pub fn with_precision<T>(precision: Precision, run: impl FnOnce() -> T) -> T {
 }
 
 /// That of the large products that this thread asks for.
+#[cfg(target_arch = "x86_64")]
 pub(super) fn current() -> Precision {
     CURRENT.get()
 }

@@ -39,6 +39,7 @@ pub(super) fn sum_tile<const M: usize, const V: usize>(
 pub(super) const SQUARE: usize = 8;
 
 /// Writes the columns of `rows` as rows that lie `stride` apart, as many as squares hold; returns how many.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "there is one way only"))]
 pub(super) fn transpose(
     instructions: Instructions,
     rows: [&[f32]; SQUARE],
