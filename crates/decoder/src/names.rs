@@ -39,9 +39,7 @@ impl std::error::Error for ShapeMismatch {}
 
 /// All parameters of a model by name.
 pub fn parameters(model: &RnnSearch) -> BTreeMap<String, Values> {
-    let mut collector = Collector::default();
-    model.visit(&mut collector);
-    collector.parameters
+    collect(model, true)
 }
 
 /// The gradient of a parameter.
@@ -87,9 +85,7 @@ pub fn load_parameters(model: RnnSearch, parameters: BTreeMap<String, Values>) -
 ///
 /// If a parameter is missing, of another shape, or not one of the model's.
 pub fn check_shapes(settings: &ModelSettings, mut given: BTreeMap<String, Vec<usize>>) -> Result<(), ShapeMismatch> {
-    let mut expected = Shapes::default();
-    RnnSearch::blank(settings, &Device::flex()).visit(&mut expected);
-    for (name, shape) in expected.shapes {
+    for (name, (shape, _)) in collect(&RnnSearch::blank(settings, &Device::flex()), false) {
         let given = given.remove(&name);
         if given.as_ref() != Some(&shape) {
             return Err(ShapeMismatch { name, expected: Some(shape), given });
@@ -117,9 +113,16 @@ pub fn parameter_name(path: &[String]) -> String {
     }
 }
 
-#[derive(Default)]
+/// The parameters of a model by name; without their values, if these are not wanted.
+fn collect(model: &RnnSearch, with_values: bool) -> BTreeMap<String, Values> {
+    let mut collector = Collector { path: Vec::new(), with_values, parameters: BTreeMap::new() };
+    model.visit(&mut collector);
+    collector.parameters
+}
+
 struct Collector {
     path: Vec<String>,
+    with_values: bool,
     parameters: BTreeMap<String, Values>,
 }
 
@@ -135,29 +138,9 @@ impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
         let shape = value.dims().to_vec();
-        let values = value.try_into_vec_as::<f32>().expect("parameters are float tensors that can be read");
+        let read = || value.try_into_vec_as::<f32>().expect("parameters are float tensors that can be read");
+        let values = if self.with_values { read() } else { Vec::new() };
         self.parameters.insert(parameter_name(&self.path), (shape, values));
-    }
-}
-
-/// The shapes of parameters.
-#[derive(Default)]
-struct Shapes {
-    path: Vec<String>,
-    shapes: BTreeMap<String, Vec<usize>>,
-}
-
-impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.shapes.insert(parameter_name(&self.path), param.val().dims().to_vec());
     }
 }
 

@@ -206,20 +206,18 @@ impl<'s> Beam<'s> {
     /// Every hypothesis with a word that is drawn; the first time, the only one with as many as the beam is wide.
     fn drawn(&mut self, sampling: &Sampling, first: usize, scores: &Scores) -> Vec<Candidate> {
         let starts = self.streams.is_empty();
-        if starts {
-            self.streams = (0..self.options.beam_size).map(|sample| sampling.stream(self.source, sample)).collect();
-        }
-        let mut streams = std::mem::take(&mut self.streams);
+        let streams = match starts {
+            true => (0..self.options.beam_size).map(|sample| sampling.stream(self.source, sample)).collect(),
+            false => std::mem::take(&mut self.streams),
+        };
         let mut drawn = Vec::new();
-        let mut draws = Vec::new();
-        for (sample, mut stream) in streams.drain(..).enumerate() {
+        for (sample, mut stream) in streams.into_iter().enumerate() {
             let parent = if starts { 0 } else { sample };
             if let Some(word) = sampling.draw(scores, first + parent, &self.banned(parent), &mut stream) {
                 drawn.push(self.live[parent].followed(parent, word));
-                draws.push(stream);
+                self.streams.push(stream);
             }
         }
-        self.streams = draws;
         drawn
     }
 
