@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use regex::Regex;
 use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
@@ -129,7 +130,8 @@ pub struct Translate {
     /// Read a JSON object a line, and print one as --json does
     ///
     /// `text` is the source. `prefix`, a text, is how its translation begins; `forbid`, a list of phrases, is what must not
-    /// come in it. All other fields are passed through.
+    /// come in it; `require`, a list of phrases, is what must, and a list in their place is of alternatives. All other fields
+    /// are passed through.
     #[arg(long)]
     pub jsonl: bool,
     /// Print what agrees most with all that was found, instead of what ranks highest: minimum Bayes risk by chrF or BLEU
@@ -146,6 +148,8 @@ pub struct Translate {
     #[arg(long)]
     pub subwords: bool,
     #[command(flatten)]
+    pub control: Control,
+    #[command(flatten)]
     pub search: Search,
     #[command(flatten)]
     pub sampling: Sampling,
@@ -153,6 +157,43 @@ pub struct Translate {
     pub compute: Compute,
     #[command(flatten)]
     pub messages: Messages,
+}
+
+/// What translations must be like.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Control")]
+pub struct Control {
+    /// Translate phrases as this file has them: a line each, the phrase of the source, a tab, its translation
+    ///
+    /// Where the source holds a phrase as whole words, its translation comes in the output as often. The longest phrase at a word
+    /// goes first, then the one in the text's own upper and lower case. A phrase with several entries is translated as any
+    /// of them. Blank lines and lines that begin with # are passed over.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "sample")]
+    pub glossary: Option<PathBuf>,
+    /// Keep URLs, e-mail addresses and placeholders such as {name}, ${x}, %s, <0> as they are
+    ///
+    /// A piece that the model does not copy is put where the words are that looked at it.
+    #[arg(long)]
+    pub protect: bool,
+    /// Keep all that this regular expression finds, too; may be given several times
+    #[arg(long = "protect-pattern", value_name = "REGEX", value_parser = pattern)]
+    pub patterns: Vec<Regex>,
+    /// Share the beam among G groups that keep from each other's words: diverse beam search; for --n-best and --mbr
+    #[arg(long, value_name = "G", conflicts_with = "sample", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub diverse_groups: Option<u16>,
+    /// Rank a word lower by F, in log-probability, for every time the groups before have just taken it
+    #[arg(long, value_name = "F", default_value = "0.5", requires = "diverse_groups", value_parser = diversity)]
+    pub diversity: f64,
+    /// Take tags off the text and put them back around the words that translate theirs
+    #[arg(long, value_name = "KIND")]
+    pub markup: Option<MarkupKind>,
+}
+
+/// Kinds of markup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MarkupKind {
+    /// Tags and entities of HTML and XML
+    Html,
 }
 
 /// By what translations agree.
@@ -587,6 +628,10 @@ pub struct Compute {
     pub threads: Option<NonZeroUsize>,
 }
 
+fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
 fn length_penalty(text: &str) -> Result<f64, String> {
     number(text, 0.0, 10.0)
 }
@@ -596,6 +641,10 @@ fn word_reward(text: &str) -> Result<f64, String> {
 }
 
 fn coverage_penalty(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 100.0)
+}
+
+fn diversity(text: &str) -> Result<f64, String> {
     number(text, 0.0, 100.0)
 }
 

@@ -24,6 +24,9 @@ pub(crate) trait Decoding {
     /// Takes in the last word of every row, and scores the next.
     fn step(&mut self, previous: &[u32]) -> &Scores;
 
+    /// Adds something to the energies of the next step: for each row nothing, or a number a source token.
+    fn steer(&mut self, biases: Vec<Vec<f32>>);
+
     /// Row `rows[i]` becomes row `i`. `same_sources` says that every row then has the source it had before.
     fn keep(&mut self, rows: &[usize], same_sources: bool);
 }
@@ -78,7 +81,8 @@ impl Engine {
                 let source = Source::new(&padded.ids, &padded.lengths, device);
                 let begin = |number: usize| {
                     let (network, config) = &networks[number];
-                    Plain { network, config, state: network.start(&source, config), scores: Scores::default() }
+                    let state = network.start(&source, config);
+                    Plain { network, config, state, biases: Vec::new(), scores: Scores::default() }
                 };
                 run_together(task, (0..networks.len()).map(begin).collect(), &numbers)
             }
@@ -126,6 +130,10 @@ impl<D: Decoding> Decoding for Together<D> {
         &self.scores
     }
 
+    fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        self.members.iter_mut().for_each(|member| member.steer(biases.clone()));
+    }
+
     fn keep(&mut self, rows: &[usize], same_sources: bool) {
         self.members.iter_mut().for_each(|member| member.keep(rows, same_sources));
     }
@@ -134,6 +142,10 @@ impl<D: Decoding> Decoding for Together<D> {
 impl Decoding for Hypotheses<'_> {
     fn step(&mut self, previous: &[u32]) -> &Scores {
         Hypotheses::step(self, previous)
+    }
+
+    fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        Hypotheses::steer(self, biases);
     }
 
     fn keep(&mut self, rows: &[usize], _same_sources: bool) {
@@ -146,12 +158,18 @@ struct Plain<'n> {
     network: &'n RnnSearch,
     config: &'n ModelConfig,
     state: DecoderState,
+    /// For the next step.
+    biases: Vec<Vec<f32>>,
     scores: Scores,
 }
 
 impl Decoding for Plain<'_> {
     fn step(&mut self, previous: &[u32]) -> &Scores {
-        let step = self.network.step(&self.state, previous, self.config);
+        let biases = std::mem::take(&mut self.biases);
+        let step = match biases.is_empty() {
+            true => self.network.step(&self.state, previous, self.config),
+            false => self.network.steered_step(&self.state, previous, &biases, self.config),
+        };
         let values = |tensor: Tensor<2>| tensor.try_into_vec_as::<f32>().expect("a float tensor can be read");
         let [rows, words] = step.log_probs.dims();
         let src_len = step.alignment.as_ref().map_or(0, |alignment| alignment.dims()[1]);
@@ -166,6 +184,10 @@ impl Decoding for Plain<'_> {
         };
         self.state = step.state;
         &self.scores
+    }
+
+    fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        self.biases = biases;
     }
 
     fn keep(&mut self, rows: &[usize], same_sources: bool) {

@@ -97,6 +97,8 @@ pub struct Hypotheses<'n> {
     states: Vec<Vec<f32>>,
     /// Whether threads share a step.
     shared: bool,
+    /// What is added to the energies of each row in the next step; empty where nothing is.
+    biases: Vec<Vec<f32>>,
     scores: Scores,
 }
 
@@ -268,7 +270,7 @@ impl<'n> Hypotheses<'n> {
     pub fn new(network: &'n Network, sources: Sources, shared: bool) -> Self {
         let sentences = (0..sources.tokens.len()).collect();
         let states = sources.initial.clone();
-        Self { network, sources, sentences, states, shared, scores: Scores::default() }
+        Self { network, sources, sentences, states, shared, biases: Vec::new(), scores: Scores::default() }
     }
 
     /// Takes in the last word of every row, and scores the next.
@@ -298,6 +300,11 @@ impl<'n> Hypotheses<'n> {
         &self.scores
     }
 
+    /// Adds something to the energies of the next step: for each row nothing, or a number a source token.
+    pub fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        self.biases = biases;
+    }
+
     /// The context of every row, `[rows, 2n]`; its alignment goes to the scores.
     fn attend(&mut self) -> Vec<f32> {
         let (width, sources) = (self.network.context_size(), &self.sources);
@@ -317,13 +324,18 @@ impl<'n> Hypotheses<'n> {
         scores.src_len = self.sentences.iter().map(|&sentence| sources.tokens[sentence].len()).max().unwrap_or(0);
         scores.alignments.clear();
         scores.alignments.resize(self.sentences.len() * scores.src_len, 0.0);
+        let biases = std::mem::take(&mut self.biases);
         let written = contexts.chunks_exact_mut(width).zip(scores.alignments.chunks_exact_mut(scores.src_len));
-        for ((query, &sentence), (context, alignment)) in queries.chunks_exact(size).zip(&self.sentences).zip(written) {
+        let rows = queries.chunks_exact(size).zip(&self.sentences).zip(written).enumerate();
+        for (row, ((query, &sentence), (context, alignment))) in rows {
             let tokens = sources.tokens[sentence].clone();
             let alignment = &mut alignment[..tokens.len()];
             let keys = &sources.keys[tokens.start * size..tokens.end * size];
             for (energy, key) in alignment.iter_mut().zip(keys.chunks_exact(size)) {
                 *energy = vector::energy(key, query, &attention.energy);
+            }
+            if let Some(bias) = biases.get(row) {
+                alignment.iter_mut().zip(bias).for_each(|(energy, bias)| *energy += bias);
             }
             vector::softmax(alignment);
             vector::weighted_sum(

@@ -1,5 +1,6 @@
 //! `rnnsearch translate`
 
+mod control;
 mod input;
 mod overlong;
 mod printer;
@@ -11,12 +12,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translator, Utility};
+use rnnsearch_inference::{Diversity, Request, Sampling, TranslateOptions, Translator, Utility};
 
+use self::control::Control;
 pub use self::overlong::Overlong;
 use self::printer::Printer;
 use self::read_ahead::ReadAhead;
-use crate::args::{Agreement, AlignmentForm, Translate};
+use crate::args::{self, Agreement, AlignmentForm, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::output::Output;
@@ -55,6 +57,8 @@ pub fn run(args: &Translate) -> Result<()> {
 fn is_prompt(args: &Translate) -> bool {
     let for_programs =
         args.json || args.jsonl || args.alignments.is_some() || args.n_best.is_some() || args.output.is_some();
+    let args::Control { glossary, protect, patterns, markup, .. } = &args.control;
+    let for_programs = for_programs || glossary.is_some() || *protect || !patterns.is_empty() || markup.is_some();
     args.input.is_none() && !for_programs && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
@@ -62,9 +66,12 @@ fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
     let mut options = args.search.options(&translator.config().translation);
     options.search.n_best = args.n_best.unwrap_or(1).into();
     if let Some(count) = args.sampling.sample {
-        let crate::args::Sampling { temperature, top_k, top_p, seed, .. } = args.sampling;
+        let args::Sampling { temperature, top_k, top_p, seed, .. } = args.sampling;
         options.search.beam_size = count.into();
         options.search.sampling = Some(Sampling { temperature, top_k, top_p, seed });
+    }
+    if let Some(groups) = args.control.diverse_groups {
+        options.search.diversity = Some(Diversity { groups: groups.into(), strength: args.control.diversity });
     }
     options.consensus = args.mbr.map(|metric| match metric {
         Agreement::Chrf => Utility::Chrf,
@@ -75,6 +82,7 @@ fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
 
 fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: Output) -> Result<()> {
     let options = options(args, translator);
+    let control = Control::new(&args.control, translator, &options)?;
     let printer = Printer::new(args, translator);
     let mut ahead = ReadAhead::new(lines, args.search.window());
     let begin = Instant::now();
@@ -82,11 +90,12 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let counter = Counter::new(None, shown);
     let mut overlong = Overlong::default();
     while let Some(lines) = ahead.next()? {
-        let (inputs, failed) = printer.read(&lines, count);
+        let (inputs, failed) = printer.read(&lines, count, &control);
         let requests: Vec<Request> = inputs.iter().map(|input| input.request.clone()).collect();
-        for (translation, input) in translator.translate_as(&requests, &options).iter().zip(inputs) {
-            overlong.see(count + 1, translation);
-            output.write(&printer.print(count, translation, input.others)?)?;
+        for (mut translation, input) in translator.translate_as(&requests, &options).into_iter().zip(inputs) {
+            overlong.see(count + 1, &translation);
+            input.kept.restore(&mut translation);
+            output.write(&printer.print(count, &translation, input.others)?)?;
             count += 1;
         }
         output.flush()?;

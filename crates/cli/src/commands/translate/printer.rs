@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rnnsearch_inference::{Translation, Translator};
 use serde_json::{Map, Value};
 
+use super::control::Control;
 use super::input::Input;
 use crate::args::{AlignmentForm, Translate};
 use crate::record::{Form, one_line};
@@ -24,17 +25,20 @@ impl<'a> Printer<'a> {
     }
 
     /// What lines of the input ask for, up to the first that is wrong; `before` lines came before them.
-    pub fn read(&self, lines: &[String], before: usize) -> (Vec<Input>, Result<()>) {
+    pub fn read(&self, lines: &[String], before: usize, control: &Control) -> (Vec<Input>, Result<()>) {
         let mut inputs = Vec::with_capacity(lines.len());
         for (number, line) in (before + 1..).zip(lines) {
             let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
             let name = || input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
-            match self.args.jsonl {
-                false => inputs.push(Input::text(line)),
-                true => match Input::json(line, || format!("{}:{number}", name())) {
-                    Ok(input) => inputs.push(input),
-                    Err(error) => return (inputs, Err(error)),
-                },
+            let place = || format!("{}:{number}", name());
+            let read = || {
+                let mut input = if self.args.jsonl { Input::json(line, place)? } else { Input::text(line) };
+                input.kept = control.prepare(&mut input.request).with_context(place)?;
+                anyhow::Ok(input)
+            };
+            match read() {
+                Ok(input) => inputs.push(input),
+                Err(error) => return (inputs, Err(error)),
             }
         }
         (inputs, Ok(()))
