@@ -130,8 +130,9 @@ pub struct Translate {
     /// Read a JSON object a line, and print one as --json does
     ///
     /// `text` is the source. `prefix`, a text, is how its translation begins; `forbid`, a list of phrases, is what must not
-    /// come in it; `require`, a list of phrases, is what must, and a list in their place is of alternatives. All other fields
-    /// are passed through.
+    /// come in it; `require`, a list of phrases, is what must, and a list in place of a phrase is of alternatives. `pin` and
+    /// `avoid` are links between words, source first, such as "0-0 2-1", that its alignment must have and must not. All
+    /// other fields are passed through.
     #[arg(long)]
     pub jsonl: bool,
     /// Print what agrees most with all that was found, instead of what ranks highest: minimum Bayes risk by chrF or BLEU
@@ -178,15 +179,15 @@ pub struct Control {
     /// Keep all that this regular expression finds, too; may be given several times
     #[arg(long = "protect-pattern", value_name = "REGEX", value_parser = pattern)]
     pub patterns: Vec<Regex>,
+    /// Take tags off the text and put them back around the words that translate theirs
+    #[arg(long, value_name = "KIND")]
+    pub markup: Option<MarkupKind>,
     /// Share the beam among G groups that keep from each other's words: diverse beam search; for --n-best and --mbr
     #[arg(long, value_name = "G", conflicts_with = "sample", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub diverse_groups: Option<u16>,
     /// Rank a word lower by F, in log-probability, for every time the groups before have just taken it
     #[arg(long, value_name = "F", default_value = "0.5", requires = "diverse_groups", value_parser = diversity)]
     pub diversity: f64,
-    /// Take tags off the text and put them back around the words that translate theirs
-    #[arg(long, value_name = "KIND")]
-    pub markup: Option<MarkupKind>,
 }
 
 /// Kinds of markup.

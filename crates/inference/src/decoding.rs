@@ -201,6 +201,9 @@ impl Decoding for Plain<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rnnsearch_alignment::Link;
     use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
@@ -208,6 +211,8 @@ mod tests {
     use super::*;
     use crate::forced::force;
     use crate::search::search;
+    use crate::steering::Steering;
+    use crate::units::Units;
     use crate::{Constraints, SearchOptions, TranslateOptions};
 
     const WORDS: usize = 61;
@@ -300,6 +305,49 @@ mod tests {
                 assert!(on(threads, &|| search(&packed, &sources, &options)) == found, "{threads} threads");
                 let alone = || sources.iter().flat_map(|source| search(&packed, &[source], &options)).collect();
                 assert!(on(threads, &alone) == found, "alone on {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn engines_look_where_they_are_told() {
+        let sources = sentences(9, 1);
+        let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+        let begins = |word: u32| word % 3 != 0;
+        let units = Arc::new(Units::beginning((0..WORDS as u32).map(begins).collect()));
+        // The second word looks at the first, the third not at it, the fourth not at the second; if they are there.
+        let link = |source, target| Link { source, target };
+        let (pinned, avoided) = ([link(0, 1)], [link(0, 2), link(1, 3)]);
+        let steered = |source: &&[u32]| {
+            let tokens: Vec<_> = (0..source.len() - 1).map(|token| token..token + 1).collect();
+            let steering = Steering::new((&pinned, &avoided), &tokens, &tokens, Arc::clone(&units));
+            Constraints { steering, ..Constraints::default() }
+        };
+        let constraints: Vec<Constraints> = sources.iter().map(steered).collect();
+        let constraints: Vec<&Constraints> = constraints.iter().collect();
+        let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
+        (options.beam_size, options.max_ratio, options.max_extra) = (4, 1.5, 3);
+        for config in kinds().iter().filter(|config| config.attention != Attention::None) {
+            let [plain, packed] = engines(config);
+            let found = search(&packed, &sources, &constraints, &options);
+            for (plain, packed) in search(&plain, &sources, &constraints, &options).iter().zip(&found) {
+                assert_eq!(plain.len(), packed.len());
+                for (a, b) in plain.iter().zip(packed) {
+                    assert!(a.ids == b.ids && close(a.score, b.score), "{a:?} {b:?}");
+                }
+            }
+            for (source, hypothesis) in sources.iter().zip(&found).flat_map(|(s, all)| all.iter().map(move |h| (s, h)))
+            {
+                let mut words = 0;
+                for (position, (&word, row)) in hypothesis.ids.iter().zip(&hypothesis.alignment).enumerate() {
+                    words += usize::from(position == 0 || begins(word));
+                    match words - 1 {
+                        1 if source.len() > 1 => assert!(row[0] == 1.0 && row[1..].iter().all(|weight| *weight == 0.0)),
+                        2 if source.len() > 1 => assert_eq!(row[0], 0.0),
+                        3 if source.len() > 2 => assert_eq!(row[1], 0.0),
+                        _ => assert!(row[0] > 0.0),
+                    }
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use regex::Regex;
 
 use crate::Candidate;
 use crate::looks::Looks;
+use crate::units::is_word_character;
 
 /// A text without its tags, and these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,18 +58,16 @@ impl Markup {
     /// Takes the tags off a text. What looks like a tag or an entity and is none is text.
     pub fn parse(marked: &str) -> Self {
         let mut markup = Self { text: String::new(), elements: Vec::new() };
-        let (mut open, mut cursor): (Vec<Unclosed>, usize) = (Vec::new(), 0);
+        let (mut open, mut cursor, mut broken): (Vec<Unclosed>, usize, bool) = (Vec::new(), 0, false);
         for found in TAG.captures_iter(marked) {
             let tag = found.get(0).expect("a match");
-            markup.text.push_str(&resolved(&marked[cursor..tag.start()]));
+            markup.push(&resolved(&marked[cursor..tag.start()]), &mut broken);
             cursor = tag.end();
             let name = found.name("name").map(|name| name.as_str().to_lowercase());
             let is = |group: &str| found.name(group).is_some_and(|mark| !mark.is_empty());
             let is_void = name.as_deref().is_some_and(|name| VOID.contains(&name));
             let is_alone = name.is_none() || is("alone") || is_void;
-            if is_alone && is_void {
-                markup.separate(&marked[cursor..]);
-            }
+            broken |= is_void;
             let alone =
                 Element { open: tag.as_str().into(), close: String::new(), span: markup.here(), children: Vec::new() };
             match name {
@@ -79,7 +78,7 @@ impl Markup {
                 _ => markup.add(&mut open, alone),
             }
         }
-        markup.text.push_str(&resolved(&marked[cursor..]));
+        markup.push(&resolved(&marked[cursor..]), &mut broken);
         while let Some(unclosed) = open.pop() {
             markup.stand_alone(&mut open, unclosed);
         }
@@ -91,12 +90,15 @@ impl Markup {
         self.text.len()..self.text.len()
     }
 
-    /// Words on both sides of a line break are not one.
-    fn separate(&mut self, rest: &str) {
-        let touches = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
-        if touches(self.text.chars().next_back()) && touches(rest.chars().next()) {
+    /// Adds text; where it was `broken`, as by a line break, words on both sides are not one.
+    fn push(&mut self, text: &str, broken: &mut bool) {
+        let Some(first) = text.chars().next() else { return };
+        let touched = self.text.chars().next_back().is_some_and(|last| !last.is_whitespace());
+        if *broken && touched && is_word_character(first) {
             self.text.push(' ');
         }
+        *broken = false;
+        self.text.push_str(text);
     }
 
     fn add(&mut self, open: &mut [Unclosed], element: Element) {

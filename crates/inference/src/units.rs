@@ -32,6 +32,12 @@ impl Units {
         }
     }
 
+    /// Units of which only this is known: before which of them a blank comes.
+    #[cfg(test)]
+    pub(crate) fn beginning(begins: Vec<bool>) -> Self {
+        Self { begins, ..Self::default() }
+    }
+
     /// Whether this word makes the text's last word another one.
     pub(crate) fn continues(&self, word: u32) -> bool {
         self.continues.get(word as usize).copied().unwrap_or(false)

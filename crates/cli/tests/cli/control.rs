@@ -29,9 +29,10 @@ fn text(answer: &Value) -> &str {
 
 /// Whether a phrase comes as whole words.
 fn has(text: &str, phrase: &str) -> bool {
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     text.match_indices(phrase).any(|(at, _)| {
-        let ends = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-        ends(text[..at].chars().next_back()) && ends(text[at + phrase.len()..].chars().next())
+        let (before, behind) = (text[..at].chars().next_back(), text[at + phrase.len()..].chars().next());
+        !(letter(before) && letter(phrase.chars().next()) || letter(behind) && letter(phrase.chars().next_back()))
     })
 }
 
@@ -191,8 +192,10 @@ fn groups_find_what_differs() {
     };
     let plain = list(&[]);
     assert_eq!(list(&["--diverse-groups", "1", "--diversity", "2"]), plain);
-    let diverse = list(&["--diverse-groups", "3", "--diversity", "2"]);
-    assert!(different(&diverse) > different(&plain), "{} {}", different(&diverse), different(&plain));
+    let diverse = list(&["--diverse-groups", "6", "--diversity", "3"]);
+    let alike = list(&["--diverse-groups", "6", "--diversity", "0.5"]);
+    let counts = [&plain, &diverse, &alike].map(|lines| different(lines));
+    assert!(counts[1] > counts[0] && counts[1] > counts[2], "{counts:?}");
     let too_many = ["--beam", "2", "--diverse-groups", "3"];
     assert_fails(with_model("translate", too_many).write_stdin(""), 2, &["--diverse-groups 3", "--beam 2"]);
     assert_fails(with_model("translate", ["--diversity", "1"]).write_stdin(""), 2, &["--diverse-groups"]);
