@@ -390,6 +390,28 @@ vectorised! {
         f32::from_bits(lanes.into_iter().max().unwrap_or(0))
     }
 
+    /// x as integers of -127 to 127 times a scale, which is returned: the largest number becomes ±127. Where a number is not
+    /// finite, the scale is not.
+    pub fn to_integers(x: &[f32], integers: &mut [i8]) -> f32 {
+        /// 1.5 · 2^23: adding it leaves the nearest integer in the low bits.
+        const ROUND: f32 = 12_582_912.0;
+        let largest = largest::<FUSED>(x, x.len(), x.len().max(1));
+        let factor = 127.0 / largest;
+        let factor = if factor.is_finite() { factor } else { 0.0 };
+        for (integer, x) in integers.iter_mut().zip(x) {
+            *integer = (x * factor + ROUND).to_bits() as i8;
+        }
+        largest / 127.0
+    }
+
+    /// out ← scale · scales ∘ sums, added to what is there if `add` is set; `sums` may be longer.
+    pub fn scale_integers(out: &mut [f32], sums: &[i32], scales: &[f32], scale: f32, add: bool) {
+        for ((out, &sum), column) in out.iter_mut().zip(sums).zip(scales) {
+            let value = sum as f32 * (scale * column);
+            *out = if add { *out + value } else { value };
+        }
+    }
+
     /// The cross-entropy of one token; `logits` becomes its gradient.
     ///
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.
