@@ -5,6 +5,7 @@
 
 use crate::Reset;
 use crate::linear::sum_of_rows;
+use crate::network::{Parameter, Weight};
 use crate::product::{Matrix, Packed, Write, product};
 use crate::rows::{columns, read};
 use crate::vector;
@@ -14,9 +15,9 @@ use crate::vector;
 pub(crate) struct Cell {
     n: usize,
     /// [U_r | U_z].
-    gates: Packed,
+    gates: Weight,
     /// U.
-    candidate: Packed,
+    candidate: Weight,
     bias: Option<Vec<f32>>,
     reset: Reset,
 }
@@ -35,10 +36,16 @@ pub(crate) struct Step<'s, 'g, 'i> {
 impl Cell {
     /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`.
     pub(crate) fn new(weight: &[f32], bias: Option<&[f32]>, reset: Reset, n: usize) -> Self {
-        let weight = Matrix::new(weight, n, 3 * n);
-        let gates = || Packed::new(weight.columns(0..2 * n));
-        let (gates, candidate) = rayon::join(gates, || Packed::new(weight.columns(2 * n..3 * n)));
-        Self { n, gates, candidate, bias: bias.map(<[f32]>::to_vec), reset }
+        let shape = [n, 3 * n];
+        Self::of_parameters(&Parameter::from((&shape[..], weight)), bias.map(<[f32]>::to_vec), reset)
+    }
+
+    /// Packs [U_r | U_z | U], `[n, 3n]`, in whatever form.
+    pub(crate) fn of_parameters(weight: &Parameter, bias: Option<Vec<f32>>, reset: Reset) -> Self {
+        let n = weight.shape[0];
+        let gates = || Weight::new(weight, 0..2 * n);
+        let (gates, candidate) = rayon::join(gates, || Weight::new(weight, 2 * n..3 * n));
+        Self { n, gates, candidate, bias, reset }
     }
 
     /// The size of a state.
