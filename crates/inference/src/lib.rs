@@ -12,7 +12,9 @@ mod model_file;
 mod ranking;
 mod sampling;
 mod search;
+mod shortlist;
 mod split;
+mod tensors;
 mod translator;
 
 pub use consensus::Utility;
@@ -23,4 +25,6 @@ pub use ranking::{Ranking, coverage_of};
 pub use rnnsearch_corpus::files;
 pub use sampling::Sampling;
 pub use search::{Constraints, Hypothesis, SearchOptions};
+pub use shortlist::{Shortlist, ShortlistCounts};
+pub use tensors::Form;
 pub use translator::{Candidate, Request, TranslateOptions, Translation, Translator};
