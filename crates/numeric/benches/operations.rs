@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
 use rnnsearch_numeric::gru::{Gru, GruTape};
 use rnnsearch_numeric::output::Output;
-use rnnsearch_numeric::product::{Int8, Matrix, Packed, Write, product_of};
+use rnnsearch_numeric::product::{Int8, IntegerRows, Matrix, Packed, Write, product_of};
 use rnnsearch_numeric::{Memory, Reset};
 
 const UNITS: [usize; 2] = [256, 512];
@@ -51,7 +51,7 @@ fn int8_product(bencher: Bencher, n: usize) {
     let mut c = vec![0.0; BATCH * 3 * n];
     bencher.counter(operations(BATCH, n, 3 * n)).bench_local(|| {
         let mut c: Vec<&mut [f32]> = c.chunks_exact_mut(3 * n).collect();
-        int8.multiply_shared(false, black_box(&rows), &mut c, Write::Set);
+        int8.multiply_shared(false, &IntegerRows::new(black_box(&rows)), &mut c, Write::Set);
     });
 }
 

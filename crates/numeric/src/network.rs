@@ -12,9 +12,9 @@ use std::ops::Range;
 
 use self::output::{Output, Shortlist};
 pub use self::scores::Scores;
-pub(crate) use self::weights::Weight;
 use self::weights::{Affine, Table};
 pub use self::weights::{Line, Parameter, Parameters, Values};
+pub(crate) use self::weights::{Operand, Weight};
 use crate::cell::{Cell, Step};
 use crate::product::Write;
 use crate::{Reset, vector};
@@ -148,7 +148,10 @@ impl Network {
         for (layer, units) in self.encoder.iter().enumerate() {
             let n = units[0].cell.n();
             let below = annotations;
-            let input = if layer == 0 { rows(&embedded, self.source_embedding.width()) } else { rows(&below, 2 * n) };
+            let input = match layer {
+                0 => Operand::of(&embedded, self.source_embedding.width()),
+                _ => Operand::of(&below, 2 * n),
+            };
             annotations = vec![0.0; end * 2 * n];
             for (direction, unit) in units.iter().enumerate() {
                 let states = unit.read(&input, &tokens, direction == 1);
@@ -160,6 +163,7 @@ impl Network {
         let n = self.encoder[0][0].cell.n();
         let first_backward: Vec<&[f32]> =
             tokens.iter().map(|range| &annotations[range.start * 2 * n + n..][..n]).collect();
+        let first_backward = Operand::from(&first_backward[..]);
         let initial = self.bridge.iter().map(|bridge| {
             let mut states = bridge.apply(&first_backward);
             vector::tanh(&mut states);
@@ -169,11 +173,8 @@ impl Network {
         let mut keys = Vec::new();
         if let Some(attention) = &self.attention {
             keys = vec![0.0; end * attention.energy.len()];
-            attention.key.multiply(
-                &rows(&annotations, 2 * n),
-                &mut rows_mut(&mut keys, attention.energy.len()),
-                Write::Set,
-            );
+            let mut keys = rows_mut(&mut keys, attention.energy.len());
+            attention.key.multiply(&Operand::of(&annotations, 2 * n), &mut keys, Write::Set);
         }
         Sources { tokens, annotations, keys, initial }
     }
@@ -217,28 +218,32 @@ impl<'n> Hypotheses<'n> {
         assert_eq!(previous.len(), self.sentences.len(), "a word a row");
         let network = self.network;
         let embedded = network.target_embedding().rows(previous.iter().copied());
-        let embedded = rows(&embedded, network.target_embedding().width());
-        let contexts = self.attend();
-        let contexts = rows(&contexts, network.context_size());
-        for (layer, unit) in network.decoder.iter().enumerate() {
-            let (below, above) = self.states.split_at_mut(layer);
-            let below = below.last().map(|below| rows(below, unit.cell.n()));
-            let mut gates = unit.input.apply(below.as_ref().unwrap_or(&embedded));
+        let embedded = Operand::of(&embedded, network.target_embedding().width());
+        let states = std::mem::take(&mut self.states);
+        let before: Vec<Operand> =
+            states.iter().zip(&network.decoder).map(|(states, unit)| Operand::of(states, unit.cell.n())).collect();
+        let contexts = self.attend(&before[0]);
+        let contexts = Operand::of(&contexts, network.context_size());
+        for (layer, (unit, before)) in network.decoder.iter().zip(&before).enumerate() {
+            let mut gates = match self.states.last() {
+                Some(below) => unit.input.apply(&Operand::of(below, unit.cell.n())),
+                None => unit.input.apply(&embedded),
+            };
             let mut gates = rows_mut(&mut gates, 3 * unit.cell.n());
             if layer == 0 {
                 network.context.multiply(&contexts, &mut gates, Write::Add);
             }
-            above[0] = unit.step(&above[0], &mut gates);
+            self.states.push(unit.step(before, &mut gates));
         }
         let top = self.states.last().expect("a decoder has a layer");
-        let units = network.readout.apply(&rows(top, network.decoder[0].cell.n()), &contexts, &embedded);
+        let units = network.readout.apply(&Operand::of(top, network.decoder[0].cell.n()), &contexts, &embedded);
         let Self { shared, sentences, shortlists, scores, .. } = self;
         network.output.score(*shared, &units, sentences, shortlists, scores);
         scores
     }
 
-    /// The context of every row, `[rows, 2n]`; its alignment goes to the scores.
-    fn attend(&mut self) -> Vec<f32> {
+    /// The context of every row, `[rows, 2n]`, from the states before; its alignment goes to the scores.
+    fn attend(&mut self, states: &Operand) -> Vec<f32> {
         let (width, sources) = (self.network.context_size(), &self.sources);
         let mut contexts = vec![0.0; self.sentences.len() * width];
         let Some(attention) = &self.network.attention else {
@@ -250,8 +255,7 @@ impl<'n> Hypotheses<'n> {
         };
         let size = attention.energy.len();
         let mut queries = vec![0.0; self.sentences.len() * size];
-        let states = rows(&self.states[0], self.network.decoder[0].cell.n());
-        attention.query.multiply(&states, &mut rows_mut(&mut queries, size), Write::Set);
+        attention.query.multiply(states, &mut rows_mut(&mut queries, size), Write::Set);
         let scores = &mut self.scores;
         scores.src_len = self.sentences.iter().map(|&sentence| sources.tokens[sentence].len()).max().unwrap_or(0);
         scores.alignments.clear();
@@ -287,11 +291,11 @@ impl<'n> Hypotheses<'n> {
 
 impl Unit {
     /// The states `[tokens, n]` over sentences, whose tokens' inputs are the rows of `input`.
-    fn read(&self, input: &[&[f32]], sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
+    fn read(&self, input: &Operand, sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
         let n = self.cell.n();
         let mut gates = self.input.apply(input);
         let mut gates: Vec<Option<&mut [f32]>> = gates.chunks_exact_mut(3 * n).map(Some).collect();
-        let mut states = vec![0.0; input.len() * n];
+        let mut states = vec![0.0; input.rows().len() * n];
         let mut current = vec![0.0; sentences.len() * n];
         for step in 0.. {
             let active: Vec<usize> =
@@ -307,7 +311,7 @@ impl Unit {
                 active.iter().map(|sentence| gates[token(sentence)].take().expect("each token is read once")).collect();
             let previous: Vec<f32> =
                 active.iter().flat_map(|sentence| &current[sentence * n..(sentence + 1) * n]).copied().collect();
-            let next = self.step(&previous, &mut taken);
+            let next = self.step(&Operand::of(&previous, n), &mut taken);
             for (state, sentence) in next.chunks_exact(n).zip(&active) {
                 current[sentence * n..(sentence + 1) * n].copy_from_slice(state);
                 states[token(sentence) * n..][..n].copy_from_slice(state);
@@ -317,11 +321,11 @@ impl Unit {
     }
 
     /// The states after those of some rows, `[rows, n]`, from the gates' inputs.
-    fn step(&self, previous: &[f32], gates: &mut [&mut [f32]]) -> Vec<f32> {
+    fn step(&self, previous: &Operand, gates: &mut [&mut [f32]]) -> Vec<f32> {
         let n = self.cell.n();
-        let (mut next, mut inner) = (vec![0.0; previous.len()], vec![0.0; previous.len()]);
-        let previous = rows(previous, n);
-        let step = Step { previous: &previous, input: &previous, gates, inner: &mut rows_mut(&mut inner, n) };
+        let size = previous.rows().len() * n;
+        let (mut next, mut inner) = (vec![0.0; size], vec![0.0; size]);
+        let step = Step { previous: previous.rows(), input: previous, gates, inner: &mut rows_mut(&mut inner, n) };
         self.cell.forward(step, &mut rows_mut(&mut next, n));
         next
     }
@@ -329,7 +333,7 @@ impl Unit {
 
 impl Readout {
     /// t_i, the larger of each pair: `[rows, l]`.
-    fn apply(&self, states: &[&[f32]], contexts: &[&[f32]], embedded: &[&[f32]]) -> Vec<f32> {
+    fn apply(&self, states: &Operand, contexts: &Operand, embedded: &Operand) -> Vec<f32> {
         let mut sums = self.embedding.apply(embedded);
         let mut pieces = rows_mut(&mut sums, self.embedding.bias.len());
         self.state.multiply(states, &mut pieces, Write::Add);
@@ -381,10 +385,6 @@ impl<'p> Named<'p> {
         let table = self.parameter(if own { "target_embedding" } else { "source_embedding" });
         Output::new(table, true, bias, looks_up)
     }
-}
-
-fn rows(buffer: &[f32], width: usize) -> Vec<&[f32]> {
-    buffer.chunks_exact(width).collect()
 }
 
 fn rows_mut(buffer: &mut [f32], width: usize) -> Vec<&mut [f32]> {

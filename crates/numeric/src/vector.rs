@@ -404,14 +404,6 @@ vectorised! {
         largest / 127.0
     }
 
-    /// out ← scale · scales ∘ sums, added to what is there if `add` is set; `sums` may be longer.
-    pub fn scale_integers(out: &mut [f32], sums: &[i32], scales: &[f32], scale: f32, add: bool) {
-        for ((out, &sum), column) in out.iter_mut().zip(sums).zip(scales) {
-            let value = sum as f32 * (scale * column);
-            *out = if add { *out + value } else { value };
-        }
-    }
-
     /// The cross-entropy of one token; `logits` becomes its gradient.
     ///
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.

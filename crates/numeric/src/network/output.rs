@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::rows_mut;
 use super::scores::{PART, Scores};
-use super::weights::{Affine, Parameter, Table, Weight};
-use super::{rows, rows_mut};
+use super::weights::{Affine, Operand, Parameter, Table, Weight};
 use crate::product::Write;
 use crate::vector;
 
@@ -92,7 +92,7 @@ impl Output {
             let Columns { weight, bias } = of_sentence(run[0]);
             let taken = row..row + run.len();
             row = taken.end;
-            let units = rows(&units[taken.start * size..taken.end * size], size);
+            let units = Operand::of(&units[taken.start * size..taken.end * size], size);
             let logits = &mut scores.logits[taken.start * width..taken.end * width];
             let mut logits: Vec<&mut [f32]> =
                 rows_mut(logits, width).into_iter().map(|row| &mut row[..bias.len()]).collect();

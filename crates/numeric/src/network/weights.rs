@@ -1,13 +1,14 @@
 //! Parameters as model files hold them, and what products and look-ups make of them.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use crate::product::{Int8, Matrix, Packed, Write};
+use crate::product::{Int8, IntegerRows, Matrix, Packed, Write};
 
 /// Parameters by the names that model files give them.
 pub type Parameters<'p> = BTreeMap<&'p str, Parameter<'p>>;
@@ -95,6 +96,34 @@ impl<'p> Parameter<'p> {
     }
 }
 
+/// Rows that are multiplied by weights; they become integers when first they meet a weight of integers.
+pub(crate) struct Operand<'r> {
+    rows: Vec<&'r [f32]>,
+    integers: OnceCell<IntegerRows>,
+}
+
+impl<'r> Operand<'r> {
+    /// The rows of a buffer.
+    pub(crate) fn of(buffer: &'r [f32], width: usize) -> Self {
+        Self { rows: buffer.chunks_exact(width).collect(), integers: OnceCell::new() }
+    }
+
+    /// The rows as they are.
+    pub(crate) fn rows(&self) -> &[&'r [f32]] {
+        &self.rows
+    }
+
+    fn integers(&self) -> &IntegerRows {
+        self.integers.get_or_init(|| IntegerRows::new(&self.rows))
+    }
+}
+
+impl<'r> From<&[&'r [f32]]> for Operand<'r> {
+    fn from(rows: &[&'r [f32]]) -> Self {
+        Self { rows: rows.to_vec(), integers: OnceCell::new() }
+    }
+}
+
 /// A weight `[k, n]` that rows are multiplied by.
 #[derive(Debug)]
 pub(crate) enum Weight {
@@ -123,15 +152,15 @@ impl Weight {
     }
 
     /// C ← A W or C + A W, see [`Packed::multiply`].
-    pub(crate) fn multiply(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+    pub(crate) fn multiply(&self, a: &Operand, c: &mut [&mut [f32]], write: Write) {
         self.multiply_shared(false, a, c, write);
     }
 
     /// As [`multiply`](Self::multiply), by all threads if `shared` is set, see [`Packed::multiply_shared`].
-    pub(crate) fn multiply_shared(&self, shared: bool, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+    pub(crate) fn multiply_shared(&self, shared: bool, a: &Operand, c: &mut [&mut [f32]], write: Write) {
         match self {
-            Self::Float(weight) => weight.multiply_shared(shared, a, c, write),
-            Self::Int8(weight) => weight.multiply_shared(shared, a, c, write),
+            Self::Float(weight) => weight.multiply_shared(shared, &a.rows, c, write),
+            Self::Int8(weight) => weight.multiply_shared(shared, a.integers(), c, write),
         }
     }
 }
@@ -244,8 +273,8 @@ pub(crate) struct Affine {
 
 impl Affine {
     /// For rows `x`, one after another.
-    pub(crate) fn apply(&self, x: &[&[f32]]) -> Vec<f32> {
-        let mut y = self.bias.repeat(x.len());
+    pub(crate) fn apply(&self, x: &Operand) -> Vec<f32> {
+        let mut y = self.bias.repeat(x.rows.len());
         self.weight.multiply(x, &mut y.chunks_exact_mut(self.bias.len()).collect::<Vec<_>>(), Write::Add);
         y
     }
@@ -273,12 +302,12 @@ mod tests {
                 assert_eq!((columns.width(), columns.len()), (3, 5));
                 assert_eq!(columns.rows([1].into_iter()), [floats[1], floats[6], floats[11]]);
                 // Integers as they are, so that products are exact.
-                let x: [&[f32]; 1] = [&[127.0, 1.0, -3.0]];
+                let x = [127.0, 1.0, -3.0];
                 let expected: Vec<f32> =
-                    (1..4).map(|j| (0..3).map(|i| x[0][i] * floats[i * 5 + j]).sum::<f32>()).collect();
+                    (1..4).map(|j| (0..3).map(|i| x[i] * floats[i * 5 + j]).sum::<f32>()).collect();
                 for weight in [Weight::new(&parameter, 1..4), columns.weight([1, 2, 3].into_iter())] {
                     let mut y = [0.0; 3];
-                    weight.multiply(&x, &mut [&mut y[..]], Write::Set);
+                    weight.multiply(&Operand::of(&x, 3), &mut [&mut y[..]], Write::Set);
                     assert_eq!((weight.shape(), &y[..]), ([3, 3], &expected[..]), "{line:?}");
                 }
             }

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
 use rnnsearch_config::Precision;
 
-pub use int8::Int8;
+pub use int8::{Int8, IntegerRows};
 pub use packed::Packed;
 pub use precision::{is_available, with_precision};
 
