@@ -118,7 +118,12 @@ impl Required {
         self.phrases.is_empty()
     }
 
-    /// The words that all phrases have together.
+    /// The words that phrases are written with.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u32> {
+        self.spellings().flat_map(|(_, spelling)| spelling.ids.iter().copied())
+    }
+
+    /// The number of words that all phrases have together.
     pub(crate) fn length(&self) -> usize {
         self.phrases.iter().map(|phrase| phrase.count * phrase.length()).sum()
     }

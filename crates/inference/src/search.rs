@@ -36,6 +36,8 @@ pub struct SearchOptions {
     pub no_repeat_ngram: usize,
     /// Draw words instead of keeping the best hypotheses.
     pub sampling: Option<Sampling>,
+    /// Choose words from the model's shortlist, if it has one; log p is then that among its words.
+    pub shortlist: bool,
     /// Keep hypotheses that differ.
     pub diversity: Option<Diversity>,
 }
@@ -103,6 +105,11 @@ struct Search<'s> {
 
 impl Task for Search<'_> {
     type Result = Vec<Hypothesis>;
+
+    fn words(&self, source: usize) -> Option<Vec<u32>> {
+        let Constraints { prefix, required, .. } = self.constraints[source];
+        self.options.shortlist.then(|| prefix.iter().copied().chain(required.words()).collect())
+    }
 
     fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Vec<Hypothesis>> {
         let beam = |&source: &usize| Beam::new(self.sources[source], self.constraints[source], self.options);
@@ -537,6 +544,7 @@ mod tests {
             no_repeat_ngram: 0,
             sampling: None,
             diversity: None,
+            shortlist: true,
         }
     }
 

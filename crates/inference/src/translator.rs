@@ -54,6 +54,7 @@ impl From<&TranslationConfig> for TranslateOptions {
                 no_repeat_ngram: config.no_repeat_ngram,
                 sampling: None,
                 diversity: None,
+                shortlist: true,
             },
             consensus: None,
             batch_size: 64,

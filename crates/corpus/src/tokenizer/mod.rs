@@ -135,6 +135,11 @@ impl Tokenizer {
         self.inner.get_model().id_to_token(id).map(|token| shown(&token))
     }
 
+    /// The id here of what is token `id` in another tokenizer; none where this one has no such token.
+    pub fn same_token(&self, other: &Self, id: u32) -> Option<u32> {
+        self.inner.get_model().token_to_id(&other.inner.get_model().id_to_token(id)?)
+    }
+
     /// Encodes a text, with the place of every token in it.
     pub fn encode(&self, text: &str) -> Encoded {
         let encoding = self.inner.encode(text, false).expect(ANY_TEXT);
