@@ -92,6 +92,11 @@ impl Model {
         self.weights.views()
     }
 
+    /// The format of its file.
+    pub fn format(&self) -> u32 {
+        if self.form() == Form::Float32 && self.shortlist.is_none() { FIRST_FORMAT } else { FORMAT }
+    }
+
     /// The form of its matrices.
     pub fn form(&self) -> Form {
         self.parameters().get("source_embedding").map_or(Form::Float32, form_of)
@@ -246,7 +251,7 @@ fn hash<'a>(header: &Header, tensors: impl Iterator<Item = (&'a str, &'a [usize]
     let mut hasher = blake3::Hasher::new();
     let mut add = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
+        hasher.update_rayon(bytes);
     };
     add(&header.format.to_le_bytes());
     add(header.config.as_bytes());

@@ -105,9 +105,15 @@ impl Network {
         };
         let has = |name: &str| parameters.contains_key(name);
         let table = |name| Table::of_rows(from.parameter(name));
+        // The large ones, on two threads: a process that starts has nothing else to do.
+        let ((source_embedding, target_embedding), output) = rayon::join(
+            || (table("source_embedding"), has("target_embedding").then(|| table("target_embedding"))),
+            || from.output(looks_up),
+        );
         Self {
-            source_embedding: table("source_embedding"),
-            target_embedding: has("target_embedding").then(|| table("target_embedding")),
+            source_embedding,
+            target_embedding,
+            output,
             encoder: (0..layers("encoder.#.forward.input_weight"))
                 .map(|i| ["forward", "backward"].map(|direction| from.unit(&format!("encoder.{i}.{direction}"))))
                 .collect(),
@@ -126,7 +132,6 @@ impl Network {
                 context: from.weight("readout.context_weight"),
                 embedding: from.affine("readout.embedding_weight", "readout.bias"),
             },
-            output: from.output(looks_up),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{Attention, Config};
-use rnnsearch_inference::{FORMAT, Form, Model, Shortlist};
+use rnnsearch_inference::{Form, Model, Shortlist};
 use serde_json::{Value, json};
 
 use crate::args::Info;
@@ -22,7 +22,7 @@ fn text(model: &Model, parameters: usize) -> String {
     let config = &model.config;
     let mut text = String::new();
     let mut line = |name: &str, value: String| writeln!(text, "{name:<12}{value}").expect("a string takes all");
-    line("format", FORMAT.to_string());
+    line("format", model.format().to_string());
     line("languages", format!("{} to {}", config.data.source_language, config.data.target_language));
     line("parameters", HumanCount(parameters as u64).to_string());
     line("weights", weights(model.form()).into());
@@ -74,7 +74,7 @@ fn search(config: &Config) -> String {
 fn json(model: &Model, parameters: usize) -> Value {
     let config = &model.config;
     json!({
-        "format": FORMAT,
+        "format": model.format(),
         "source_language": config.data.source_language,
         "target_language": config.data.target_language,
         "parameters": parameters,

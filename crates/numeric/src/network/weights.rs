@@ -14,7 +14,7 @@ use crate::product::{Int8, IntegerRows, Matrix, Packed, Write};
 pub type Parameters<'p> = BTreeMap<&'p str, Parameter<'p>>;
 
 /// A parameter, row after row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameter<'p> {
     /// Its sizes.
     pub shape: &'p [usize],
@@ -23,7 +23,7 @@ pub struct Parameter<'p> {
 }
 
 /// Elements in one of the forms that they are stored in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Values<'p> {
     /// 32-bit floats.
     Float32(&'p [f32]),
