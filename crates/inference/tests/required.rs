@@ -7,6 +7,7 @@ use rnnsearch_config::{Config, StopRule, TokenizerKind};
 use rnnsearch_corpus::Vocabularies;
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::{Demand, Model, Request, RequestError, Sampling, TranslateOptions, Translator};
+use rnnsearch_numeric::network::Parameter;
 
 const TEXT: [(&str, &str); 6] = [
     ("the small house is red", "la petite maison est rouge"),
@@ -33,9 +34,9 @@ fn model(kind: TokenizerKind, seed: u64) -> Model {
     let vocabularies = Vocabularies::train_on(&TEXT, &config.tokenizer).unwrap();
     let (settings, device) = (Model::settings(&config, &vocabularies), Device::flex());
     let quiet = Model::new(&RnnSearch::new(&settings, seed, &device), &config, &vocabularies);
-    let louder = |values: &[f32]| values.iter().map(|value| 4.0 * value).collect();
-    let louder =
-        quiet.parameters().into_iter().map(|(name, (shape, values))| (name.into(), (shape.to_vec(), louder(values))));
+    let louder = |parameter: &Parameter| parameter.floats().iter().map(|value| 4.0 * value).collect();
+    let parameters = quiet.parameters();
+    let louder = parameters.iter().map(|(&name, p)| (name.into(), (p.shape.to_vec(), louder(p))));
     let blank = RnnSearch::blank(&settings, &device);
     Model::new(&rnnsearch_decoder::load_parameters(blank, louder.collect()).unwrap(), &config, &vocabularies)
 }
