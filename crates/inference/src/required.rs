@@ -49,6 +49,8 @@ pub(crate) struct Progress {
     done: Vec<usize>,
     /// How each ended that came with the last word: the next one may take it away.
     fresh: Vec<Option<Ending>>,
+    /// Whether the last word is a byte.
+    after_byte: bool,
 }
 
 /// How a phrase ended.
@@ -134,6 +136,7 @@ impl Required {
             matched: vec![0; self.spellings().count()],
             done: vec![0; self.phrases.len()],
             fresh: vec![None; self.phrases.len()],
+            after_byte: false,
         }
     }
 
@@ -144,16 +147,17 @@ impl Required {
             *done -= usize::from(self.takes_away(word, *fresh));
         }
         after.fresh.fill(None);
+        after.after_byte = self.units.is_byte(word);
         let mut first = 0;
         for (number, phrase) in self.phrases.iter().enumerate() {
             let matched = &mut after.matched[first..first + phrase.spellings.len()];
             first += phrase.spellings.len();
-            let next: Vec<usize> = phrase
-                .spellings
-                .iter()
-                .zip(&*matched)
-                .map(|(spelling, &matched)| spelling.follow(matched, word))
-                .collect();
+            let next = |(spelling, &mut matched): (&Spelling, &mut usize)| match matched {
+                // A byte may be taken for a part of the character before it, unless there is a blank between them.
+                0 if spelling.glued && before.after_byte && after.after_byte => 0,
+                _ => spelling.follow(matched, word),
+            };
+            let next: Vec<usize> = phrase.spellings.iter().zip(&mut *matched).map(next).collect();
             let whole = phrase.spellings.iter().zip(&next).find(|(spelling, matched)| **matched == spelling.ids.len());
             match whole {
                 Some((spelling, _)) => {
