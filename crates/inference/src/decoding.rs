@@ -340,7 +340,7 @@ mod tests {
     fn engines_look_where_they_are_told() {
         let sources = sentences(9, 1);
         let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
-        let begins = |word: u32| word % 3 != 0;
+        let begins = |word: u32| !word.is_multiple_of(3);
         let units = Arc::new(Units::beginning((0..WORDS as u32).map(begins).collect()));
         // The second word looks at the first, the third not at it, the fourth not at the second; if they are there.
         let link = |source, target| Link { source, target };

@@ -165,10 +165,7 @@ fn copies(text: &str, piece: &str) -> Vec<Range<usize>> {
 }
 
 /// The runs of words that are free.
-fn free_runs<'w>(
-    words: &'w [Range<usize>],
-    is_free: impl Fn(&Range<usize>) -> bool,
-) -> impl Iterator<Item = Range<usize>> {
+fn free_runs(words: &[Range<usize>], is_free: impl Fn(&Range<usize>) -> bool) -> impl Iterator<Item = Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (number, _) in words.iter().enumerate().filter(|(_, word)| is_free(word)) {
         match runs.last_mut() {
