@@ -22,7 +22,8 @@ pub struct Alignment {
 ///
 /// α_i weighs the annotations before y_i is written, by the state s_{i-1} that has not seen y_i: it is what the word was made
 /// from. At the next step the state has read y_i, so where a translation is given and not sought, α_{i+1} may know better
-/// (Chen et al., 2020, "Accurate Word Alignment Induction from Neural Machine Translation").
+/// (Chen et al., 2020, "Accurate Word Alignment Induction from Neural Machine Translation", of Transformers). In RNNsearch the
+/// readout sees c_i itself, and α_i is by far the better one; the README has the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// By the state before the word: α_i.
@@ -36,8 +37,8 @@ pub enum Reading {
 pub enum Merge {
     /// (α + β) / 2
     Mean,
-    /// √(α β), so that both must agree.
-    Geometric,
+    /// α β: both must agree.
+    Product,
 }
 
 /// Which weights are links.
@@ -45,8 +46,6 @@ pub enum Merge {
 pub enum LinkRule {
     /// The highest of each target word.
     Argmax,
-    /// The highest of both its target word and its source word.
-    Mutual,
     /// All, down to a threshold.
     Threshold,
 }
@@ -127,6 +126,26 @@ impl Alignment {
         Self::new(self.source.clone(), target, weights)
     }
 
+    /// The matrix between the words alone, scaled so that no word is preferred by all: the rows are made to sum to 1, then the
+    /// columns, then the rows again.
+    ///
+    /// Attention often rests on a word that much depends on, such as a noun whose gender its neighbours take. What a source word
+    /// gets from many target words counts less after this. (More rounds, as Sinkhorn's algorithm has, would make all words get
+    /// the same, but some words have several partners and some have none.)
+    ///
+    /// # Errors
+    ///
+    /// A side that has no words.
+    pub fn balanced(&self) -> Result<Self, AlignmentError> {
+        let by_rows = |mut alignment: Self| {
+            let columns = alignment.source.len();
+            alignment.weights.chunks_exact_mut(columns).for_each(normalize);
+            alignment
+        };
+        let by_columns = |alignment: Self| by_rows(alignment.transposed()).transposed();
+        Ok(by_rows(by_columns(by_rows(self.without_end()?))))
+    }
+
     /// The matrix with rows for columns.
     pub fn transposed(&self) -> Self {
         let (rows, columns) = (self.target.len(), self.source.len());
@@ -148,7 +167,7 @@ impl Alignment {
         }
         let merge = |(&one, &other): (&f32, &f32)| match how {
             Merge::Mean => (one + other) / 2.0,
-            Merge::Geometric => (one * other).sqrt(),
+            Merge::Product => one * other,
         };
         let weights = forward.weights.iter().zip(&reverse.weights).map(merge).collect();
         Self::new(forward.source, forward.target, weights)
@@ -167,36 +186,30 @@ impl Alignment {
     /// at most.
     pub fn links(&self, rule: LinkRule, threshold: f32) -> Links {
         let words = |sentence: &Sentence| sentence.len() - usize::from(sentence.has_end());
-        let (rows, columns) = (words(&self.target), words(&self.source));
-        let weight = |target: usize, source: usize| self.weights[target * self.source.len() + source];
-        let best_sources: Vec<usize> = self.rows().map(|row| highest(row.iter().copied())).collect();
-        let best_targets: Vec<usize> =
-            (0..columns).map(|source| highest((0..rows).map(|target| weight(target, source)))).collect();
-        let linked = |link: &Link| {
-            let of_rule = match rule {
-                LinkRule::Argmax => best_sources[link.target] == link.source,
-                LinkRule::Mutual => {
-                    best_sources[link.target] == link.source && best_targets[link.source] == link.target
-                }
-                LinkRule::Threshold => true,
+        let sources = words(&self.source);
+        let of_row = |(target, row): (usize, &[f32])| {
+            let best = highest(row);
+            let linked = |&source: &usize| {
+                let of_rule = rule == LinkRule::Threshold || source == best;
+                of_rule && row[source] > 0.0 && row[source] >= threshold
             };
-            let weight = weight(link.target, link.source);
-            of_rule && weight > 0.0 && weight >= threshold
+            (0..sources).filter(linked).map(|source| Link { source, target }).collect::<Vec<_>>()
         };
-        let all = (0..rows).flat_map(|target| (0..columns).map(move |source| Link { source, target }));
-        all.filter(linked).collect()
+        self.rows().take(words(&self.target)).enumerate().flat_map(of_row).collect()
     }
 }
 
-/// The place of the highest weight, the first if there are several; 0 if there is none.
-fn highest(weights: impl Iterator<Item = f32>) -> usize {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (place, weight) in weights.enumerate() {
-        if weight > best.1 {
-            best = (place, weight);
-        }
+/// The place of the highest weight, the first if there are several.
+fn highest(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, place| if row[place] > row[best] { place } else { best })
+}
+
+/// Divides numbers by their sum, unless that is zero.
+fn normalize(weights: &mut [f32]) {
+    let sum: f32 = weights.iter().sum();
+    if sum > 0.0 {
+        weights.iter_mut().for_each(|weight| *weight /= sum);
     }
-    best.0
 }
 
 /// `{"source_tokens": [...], "target_tokens": [...], "alignment": [[...], ...]}`, weights to six decimals.
@@ -260,16 +273,20 @@ mod tests {
         assert_eq!(alignment.links(LinkRule::Threshold, 0.0).to_string(), "0-0 0-1 1-0 1-1", "never a weight of zero");
     }
 
+    /// By hand: [[3, 1], [3, 1]] / 4 has columns that sum to 3/2 and 1/2, by which it becomes [[1/2, 1/2], [1/2, 1/2]]. A word
+    /// without weight stays without.
     #[test]
-    fn mutual_links_are_the_best_of_both_words() {
-        let weights = vec![
-            0.7, 0.2, 0.1, // a is x's best, and x is a's
-            0.6, 0.3, 0.1, // y's best is a, which has a better one
-            0.1, 0.2, 0.7,
-        ];
-        let alignment = Alignment::new(words(&["a", "b", "c"]), words(&["x", "y", "z"]), weights).unwrap();
-        assert_eq!(alignment.best_links().to_string(), "0-0 0-1 2-2");
-        assert_eq!(alignment.links(LinkRule::Mutual, 0.0).to_string(), "0-0 2-2");
+    fn no_word_is_preferred_by_all() {
+        let weights = vec![0.6, 0.2, 0.2, 0.3, 0.1, 0.6, 0.0, 0.0, 1.0];
+        let alignment = Alignment::new(words(&["a", "b"]).with_end(), words(&["x", "y", "z"]), weights).unwrap();
+        let balanced = alignment.balanced().unwrap();
+        assert!(balanced.weights().iter().zip([0.5, 0.5, 0.5, 0.5, 0.0, 0.0]).all(|(a, b)| (a - b).abs() < 1e-6));
+
+        // Both target words look at a most, but y does so less, and nobody else looks at b.
+        let weights = vec![0.9, 0.1, 0.6, 0.4];
+        let alignment = Alignment::new(words(&["a", "b"]), words(&["x", "y"]), weights).unwrap();
+        assert_eq!(alignment.best_links().to_string(), "0-0 0-1");
+        assert_eq!(alignment.balanced().unwrap().best_links().to_string(), "0-0 1-1");
     }
 
     #[test]
@@ -294,7 +311,7 @@ mod tests {
         let merged = |how| forward.merged(&reverse, how).unwrap().weights().to_vec();
         let close = |a: Vec<f32>, b: [f32; 4]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(close(merged(Merge::Mean), [0.5, 0.3, 0.2, 0.2]));
-        assert!(close(merged(Merge::Geometric), [0.3, 0.3, 0.2, 0.0]));
+        assert!(close(merged(Merge::Product), [0.09, 0.09, 0.04, 0.0]));
         assert_eq!(reverse.transposed().weights(), [0.9, 0.3, 0.2, 0.0]);
         assert_eq!(forward.transposed().transposed(), forward);
         let other = Alignment::new(words(&["x"]), words(&["a", "b"]), vec![0.9, 0.2]).unwrap();

@@ -23,6 +23,8 @@ use crate::{Link, Links};
 /// How the links of two directions become one set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Symmetrization {
+    /// Links of the forward direction alone.
+    Forward,
     /// Links of both.
     Intersection,
     /// Links of either.
@@ -44,6 +46,7 @@ impl Symmetrization {
         let either = || forward.union(&reverse).copied().collect::<BTreeSet<_>>();
         let grown = || Growing::from(both()).grow(&either());
         let points = match self {
+            Self::Forward => forward,
             Self::Intersection => both(),
             Self::Union => either(),
             Self::GrowDiag => grown().points,
@@ -183,6 +186,20 @@ mod tests {
         assert_eq!(merge(Symmetrization::GrowDiagFinalAnd, "1-1 2-3", "3-3 1-2"), "1-1 2-3");
     }
 
+    /// Cases of scripts/reference/symmetrization.py, which has the loops of the Moses manual.
+    #[test]
+    fn another_program_agrees() {
+        let cases = include_str!("../tests/fixtures/symmetrization.txt");
+        assert_eq!(cases.lines().count(), 120);
+        for case in cases.lines() {
+            let fields: Vec<&str> = case.split('|').map(str::trim).collect();
+            let [forward, reverse, expected @ ..] = fields.as_slice() else { panic!("{case}") };
+            for (how, expected) in ALL[2..].iter().zip(expected) {
+                assert_eq!(merge(*how, forward, reverse), **expected, "{how:?} of {case}");
+            }
+        }
+    }
+
     fn links() -> impl Strategy<Value = Links> {
         let link = (0usize..8, 0usize..8).prop_map(|(source, target)| Link { source, target });
         prop::collection::vec(link, 0..16).prop_map(Links::from_iter)
@@ -193,6 +210,7 @@ mod tests {
         fn each_adds_to_the_one_before(forward in links(), reverse in links()) {
             use Symmetrization::*;
             let merged = |how: Symmetrization| how.merge(&forward, &reverse).sure().collect::<BTreeSet<_>>();
+            prop_assert_eq!(Forward.merge(&forward, &reverse), forward.clone());
             prop_assert!(merged(Intersection).is_subset(&merged(GrowDiag)));
             prop_assert!(merged(GrowDiag).is_subset(&merged(GrowDiagFinalAnd)));
             prop_assert!(merged(GrowDiag).is_subset(&merged(GrowDiagFinal)));

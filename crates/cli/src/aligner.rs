@@ -7,13 +7,13 @@ use rnnsearch_alignment::{Alignment, LinkRule, Links, Merge, Reading, Segmentati
 use rnnsearch_corpus::{Pair, Tokenizer};
 use rnnsearch_inference::Translator;
 
-use crate::args::{Combine, Directions, Linking, Read, Rule, Symmetrize, Words};
+use crate::args::{Combine, Linking, Read, Rule, Symmetrize, Words};
 
 /// One or two models, and how their weights become links.
 pub struct Aligner<'t> {
     forward: &'t Translator,
     /// A model of the opposite direction, and how both become one.
-    reverse: Option<(&'t Translator, Directions)>,
+    reverse: Option<(&'t Translator, Combine)>,
     linking: Linking,
     /// Pairs read together.
     batch: usize,
@@ -44,7 +44,7 @@ impl<'t> Aligner<'t> {
     }
 
     /// Links words by a model of the opposite direction too.
-    pub fn with_reverse(self, reverse: &'t Translator, how: Directions) -> Self {
+    pub fn with_reverse(self, reverse: &'t Translator, how: Combine) -> Self {
         Self { reverse: Some((reverse, how)), ..self }
     }
 
@@ -115,34 +115,31 @@ impl<'t> Aligner<'t> {
         if source.is_empty() || target.is_empty() {
             return Ok(aligned);
         }
-        let read = |alignment: Alignment, source: &[Range<usize>], target: &[Range<usize>]| {
-            alignment.read(self.linking.read.into())?.words_at(source, target)
+        let forward = self.read(forward, &source, &target)?;
+        let reverse = reverse.map(|reverse| self.read(reverse, &target, &source)).transpose()?;
+        let (forward, reverse) = match (reverse, self.reverse.as_ref().map(|(_, how)| *how)) {
+            (Some(reverse), Some(Combine::Product)) => (forward.merged(&reverse, Merge::Product)?, None),
+            (Some(reverse), Some(Combine::Mean)) => (forward.merged(&reverse, Merge::Mean)?, None),
+            (reverse, _) => (forward, reverse),
         };
-        let forward = read(forward, &source, &target)?;
-        let Some((reverse, (_, how))) = reverse.zip(self.reverse.as_ref()) else {
-            return Ok(Aligned { links: self.links(&forward), weights: Some(forward), ..aligned });
-        };
-        let reverse = read(reverse, &target, &source)?;
-        let (forward, reverse) = match how.combine {
-            Combine::No => (forward, reverse),
-            Combine::Mean => both_ways(forward.merged(&reverse, Merge::Mean)?),
-            Combine::Geometric => both_ways(forward.merged(&reverse, Merge::Geometric)?),
-        };
-        let links =
-            Symmetrization::from(how.symmetrize).merge(&self.links(&forward), &self.links(&reverse).transposed());
+        let balance = |alignment: Alignment| if self.linking.no_balance { Ok(alignment) } else { alignment.balanced() };
+        let forward = balance(forward)?;
+        let reverse = reverse.map_or_else(|| Ok(forward.transposed()), balance)?;
+        let (links, back) = (self.links(&forward), self.links(&reverse).transposed());
+        let links = Symmetrization::from(self.linking.symmetrize).merge(&links, &back);
         Ok(Aligned { links, weights: Some(forward), ..aligned })
     }
 
+    /// The weights between words.
+    fn read(&self, alignment: Alignment, source: &[Range<usize>], target: &[Range<usize>]) -> Result<Alignment> {
+        Ok(alignment.read(self.linking.read.into())?.words_at(source, target)?)
+    }
+
+    /// The links of target words.
     fn links(&self, weights: &Alignment) -> Links {
         let usual = if self.linking.links == Rule::Threshold { 0.2 } else { 0.0 };
         weights.links(self.linking.links.into(), self.linking.threshold.unwrap_or(usual))
     }
-}
-
-/// A matrix, and the same for the opposite direction.
-fn both_ways(weights: Alignment) -> (Alignment, Alignment) {
-    let transposed = weights.transposed();
-    (weights, transposed)
 }
 
 fn labels(text: &str, spans: &[Range<usize>]) -> Vec<String> {
@@ -152,6 +149,7 @@ fn labels(text: &str, spans: &[Range<usize>]) -> Vec<String> {
 impl From<Symmetrize> for Symmetrization {
     fn from(how: Symmetrize) -> Self {
         match how {
+            Symmetrize::Forward => Self::Forward,
             Symmetrize::Intersection => Self::Intersection,
             Symmetrize::Union => Self::Union,
             Symmetrize::GrowDiag => Self::GrowDiag,
@@ -165,7 +163,6 @@ impl From<Rule> for LinkRule {
     fn from(rule: Rule) -> Self {
         match rule {
             Rule::Argmax => Self::Argmax,
-            Rule::Mutual => Self::Mutual,
             Rule::Threshold => Self::Threshold,
         }
     }

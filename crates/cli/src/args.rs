@@ -19,9 +19,7 @@ use clap_complete::Shell;
 use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
-pub use self::align::{
-    Align, Combine, Directions, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words,
-};
+pub use self::align::{Align, Combine, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words};
 use crate::messages::Messages;
 
 /// Trains translators on parallel text, translates with them, and shows which source words each word was made from

@@ -13,8 +13,6 @@ use crate::messages::Messages;
 /// The model reads the given translations word by word, and its attention tells what each word was made from. Words are counted as
 /// they stand in the text, whatever sub-words the model makes of them. Each pair gives one line, in order; a blank sentence
 /// gives a blank one.
-///
-/// With --reverse a model of the opposite direction has its say too, which makes the links much better.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Formats:
@@ -49,14 +47,18 @@ pub struct Align {
     /// Short for --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// Write the weights of each pair too, as arrays of NumPy: `0` is that of the first pair, [target words, source words + 1]
+    /// Write the weights of each pair too, as arrays of NumPy: `0` is that of the first pair, [target words, source words]
     ///
-    /// The last column is the end of the source, which stands for no word; weights of two directions that were combined do not
-    /// have it. A pair without words has a matrix of 0 x 0.
+    /// They are those that the links were found by; with --no-balance and one model there is one more column, for the end of the
+    /// source. A pair without words has a matrix of 0 x 0.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub matrices: Option<PathBuf>,
-    #[command(flatten)]
-    pub directions: Directions,
+    /// A model of the opposite direction, which makes the links much better
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath, help_heading = "Links")]
+    pub reverse: Option<PathBuf>,
+    /// How the weights of both models become one
+    #[arg(long, value_name = "HOW", default_value = "product", requires = "reverse", help_heading = "Links")]
+    pub combine: Combine,
     #[command(flatten)]
     pub linking: Linking,
     #[command(flatten)]
@@ -73,21 +75,6 @@ pub struct Align {
     pub messages: Messages,
 }
 
-/// How two directions become one.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Both directions")]
-pub struct Directions {
-    /// A model of the opposite direction
-    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
-    pub reverse: Option<PathBuf>,
-    /// Whether the weights of both are made one before they are linked, each way
-    #[arg(long, value_name = "HOW", default_value = "geometric", requires = "reverse")]
-    pub combine: Combine,
-    /// How the links of both ways become one set
-    #[arg(long, value_name = "HOW", default_value = "grow-diag", requires = "reverse")]
-    pub symmetrize: Symmetrize,
-}
-
 /// How weights become links.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Links")]
@@ -101,6 +88,15 @@ pub struct Linking {
     /// Which state of the decoder tells of a word
     #[arg(long, value_name = "STATE", default_value = "previous")]
     pub read: Read,
+    /// Take the weights as they are
+    ///
+    /// Without this they are scaled first, so that no source word is preferred by all target words: those of each target word to sum
+    /// to 1, those of each source word, and those of each target word again.
+    #[arg(long)]
+    pub no_balance: bool,
+    /// How the links of target words and those of source words, found by the same rule, become one set
+    #[arg(long, value_name = "HOW", default_value = "grow-diag")]
+    pub symmetrize: Symmetrize,
     /// What counts as a word
     #[arg(long, value_name = "WORDS", default_value = "blanks")]
     pub words: Words,
@@ -109,7 +105,8 @@ pub struct Linking {
 impl Linking {
     /// What is usual, for some kind of words.
     pub fn usual(words: Words) -> Self {
-        Self { links: Rule::Argmax, threshold: None, read: Read::Previous, words }
+        let (links, read, symmetrize) = (Rule::Argmax, Read::Previous, Symmetrize::GrowDiag);
+        Self { links, threshold: None, read, no_balance: false, symmetrize, words }
     }
 }
 
@@ -145,10 +142,8 @@ pub enum GoldFormat {
 /// Which weights are links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Rule {
-    /// The highest of each target word, unless that is the end of the source
+    /// The highest of each word
     Argmax,
-    /// The highest of both its words
-    Mutual,
     /// All of at least --threshold
     Threshold,
 }
@@ -174,17 +169,19 @@ pub enum Words {
 /// How the weights of two directions become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Combine {
-    /// Not at all
-    No,
+    /// Their product
+    Product,
     /// Their mean
     Mean,
-    /// The square root of their product
-    Geometric,
+    /// Not at all: links of target words are those of the one model, links of source words those of the other
+    No,
 }
 
-/// How the links of two directions become one set.
+/// How links of both ways become one set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Symmetrize {
+    /// Links of target words alone
+    Forward,
     /// Links of both
     Intersection,
     /// Links of either

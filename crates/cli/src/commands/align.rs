@@ -30,11 +30,11 @@ pub fn run(args: &Align) -> Result<()> {
     let mut output = Output::open(args.output.as_deref(), &inputs(args))?;
     let mut matrices = args.matrices.as_deref().map(|path| Matrices::create(path, args)).transpose()?;
     let forward = load(args, &args.model)?;
-    let reverse = args.directions.reverse.as_deref().map(|model| load(args, model)).transpose()?;
+    let reverse = args.reverse.as_deref().map(|model| load(args, model)).transpose()?;
     let mut aligner = Aligner::new(&forward, args.linking, args.batch.get(), args.max_length.get());
     if let Some(reverse) = &reverse {
         warn_of_directions(args, &forward, reverse);
-        aligner = aligner.with_reverse(reverse, args.directions.clone());
+        aligner = aligner.with_reverse(reverse, args.combine);
     }
     let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let (mut count, mut too_long) = (0, TooLong::default());
@@ -79,7 +79,7 @@ fn corpus(args: &Align) -> CorpusConfig {
 
 /// The files that are read.
 fn inputs(args: &Align) -> Vec<&Path> {
-    let files = [&args.source, &args.target, &args.input, &args.directions.reverse, &args.gold.gold];
+    let files = [&args.source, &args.target, &args.input, &args.reverse, &args.gold.gold];
     files.into_iter().flatten().chain([&args.model]).map(PathBuf::as_path).collect()
 }
 
@@ -146,7 +146,7 @@ struct Record<'a> {
     source_tokens: Vec<&'a str>,
     target_tokens: &'a [String],
     links: String,
-    /// Rows are target words; the columns are source words, and the end of the source.
+    /// Rows are target words, columns are source words.
     alignment: Vec<Vec<f64>>,
     log_prob: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
