@@ -21,17 +21,14 @@ impl Scoring {
         let Some(path) = &args.gold else { return Ok(None) };
         let lines = Lines::open(path)?.collect::<Result<Vec<_>, _>>()?;
         let gold = Gold::parse(&path.display().to_string(), &lines, args.gold_format.map(LinkFormat::from));
-        let gold = gold.map_err(|error| match error {
-            AlignmentError::UnknownFormat { .. } => anyhow!("{error}, with --gold-format"),
-            error => error.into(),
-        })?;
+        let gold = gold.map_err(with_option)?;
         Ok(Some(Self { gold, pairs: 0, total: AlignmentScore::default() }))
     }
 
     /// Scores the links of the next pair, whose sentences have so many words.
     pub fn add(&mut self, links: &Links, source_words: usize, target_words: usize) -> Result<AlignmentScore> {
         self.pairs += 1;
-        let gold = self.gold.links(self.pairs, source_words, target_words)?;
+        let gold = self.gold.links(self.pairs, source_words, target_words).map_err(with_option)?;
         let gold = GoldLinks { sure: places(gold.sure()), possible: places(gold.possible()) };
         let links = places(links.sure());
         self.total.add(&links, &gold);
@@ -44,6 +41,15 @@ impl Scoring {
     pub fn finish(&self) -> Result<AlignmentScore> {
         self.gold.check_pairs(self.pairs)?;
         Ok(self.total)
+    }
+}
+
+/// The error, with the option that may help.
+fn with_option(error: AlignmentError) -> anyhow::Error {
+    match error {
+        AlignmentError::UnknownFormat { .. } => anyhow!("{error}, with --gold-format"),
+        AlignmentError::Beyond { .. } => anyhow!("{error} (--words says what counts as a word)"),
+        error => error.into(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::messages::Messages;
 ///
 /// The model reads the given translations word by word, and its attention tells what each word was made from. Words are counted as
 /// they stand in the text, whatever sub-words the model makes of them. Each pair gives one line, in order; a blank sentence
-/// gives a blank one.
+/// gives a blank one. With --gold the score is the last line.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Formats:
@@ -114,7 +114,7 @@ impl Linking {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Gold links")]
 pub struct GoldFile {
-    /// Score the links by these, made by people: alignment error rate (AER), precision and recall, printed last
+    /// Score the model's links by these, made by people: alignment error rate (AER), precision and recall
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub gold: Option<PathBuf>,
     /// Their format [default: told by the content]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter};
-use rnnsearch_config::CorpusConfig;
+use rnnsearch_config::{CorpusConfig, DataConfig};
 use rnnsearch_corpus::{Pair, Pairs};
 use rnnsearch_inference::Translator;
 use rnnsearch_metrics::AlignmentScore;
@@ -95,7 +95,9 @@ fn warn_of_directions(args: &Align, forward: &Translator, reverse: &Translator) 
         (data.source_language.clone(), data.target_language.clone())
     };
     let ((source, target), (back, forth)) = (languages(forward), languages(reverse));
-    if (&source, &target) != (&forth, &back) {
+    let usual = DataConfig::default();
+    let unnamed = (&back, &forth) == (&usual.source_language, &usual.target_language);
+    if !unnamed && (&source, &target) != (&forth, &back) {
         args.messages.warning(format_args!(
             "the model translates {source} to {target}, that of --reverse {back} to {forth}: it should be of the opposite direction"
         ));
