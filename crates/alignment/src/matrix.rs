@@ -232,6 +232,8 @@ fn rounded(weight: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(words: &[&str]) -> Sentence {
@@ -287,6 +289,30 @@ mod tests {
         let alignment = Alignment::new(words(&["a", "b"]), words(&["x", "y"]), weights).unwrap();
         assert_eq!(alignment.best_links().to_string(), "0-0 0-1");
         assert_eq!(alignment.balanced().unwrap().best_links().to_string(), "0-0 1-1");
+    }
+
+    proptest! {
+        #[test]
+        fn balanced_rows_sum_to_one(rows in 1usize..6, columns in 1usize..6, weights in prop::collection::vec(0.0f32..1.0, 25)) {
+            let [source, target] = [columns, rows].map(|count| words(&vec!["w"; count]));
+            // Some words get nothing.
+            let weights = weights[..rows * columns].iter().map(|&weight| if weight < 0.3 { 0.0 } else { weight }).collect();
+            let alignment = Alignment::new(source.with_end(), target, with_ends(weights, columns)).unwrap();
+            let balanced = alignment.balanced().unwrap();
+            prop_assert_eq!(balanced.weights().len(), rows * columns);
+            for row in balanced.rows() {
+                let sum: f32 = row.iter().sum();
+                prop_assert!((sum - 1.0).abs() < 1e-4 || sum == 0.0, "{row:?}");
+            }
+            let links = |rule| alignment.links(rule, 0.0);
+            prop_assert_eq!(balanced.links(LinkRule::Threshold, 0.0), links(LinkRule::Threshold), "no weight comes or goes");
+            prop_assert_eq!(alignment.transposed().transposed(), alignment);
+        }
+    }
+
+    /// Rows with a weight for the end of the source.
+    fn with_ends(weights: Vec<f32>, columns: usize) -> Vec<f32> {
+        weights.chunks_exact(columns).flat_map(|row| row.iter().copied().chain([0.5])).collect()
     }
 
     #[test]

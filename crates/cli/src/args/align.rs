@@ -49,8 +49,8 @@ pub struct Align {
     pub json: bool,
     /// Write the weights of each pair too, as arrays of NumPy: `0` is that of the first pair, [target words, source words]
     ///
-    /// They are those that the links were found by; with --no-balance and one model there is one more column, for the end of the
-    /// source. A pair without words has a matrix of 0 x 0.
+    /// They are those that the links were found by. With --no-balance, unless those of two models were combined, there is one more
+    /// column, for the end of the source. A pair without words has a matrix of 0 x 0.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub matrices: Option<PathBuf>,
     /// A model of the opposite direction, which makes the links much better

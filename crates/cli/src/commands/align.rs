@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter};
 use rnnsearch_config::{CorpusConfig, DataConfig};
-use rnnsearch_corpus::{Pair, Pairs};
+use rnnsearch_corpus::{CorpusError, Pair, Pairs};
 use rnnsearch_inference::Translator;
 use rnnsearch_metrics::AlignmentScore;
 use serde::Serialize;
@@ -39,10 +39,7 @@ pub fn run(args: &Align) -> Result<()> {
     let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let (mut count, mut too_long) = (0, TooLong::default());
     loop {
-        let window = next_window(&mut pairs, 8 * args.batch.get())?;
-        if window.is_empty() {
-            break;
-        }
+        let (window, failed) = next_window(&mut pairs, 8 * args.batch.get());
         for (pair, aligned) in window.iter().zip(aligner.align(&window)?) {
             if let Some(matrices) = &mut matrices {
                 matrices.add(count, &aligned)?;
@@ -54,7 +51,11 @@ pub fn run(args: &Align) -> Result<()> {
             output.write(&written(args, count, pair, &aligned, score)?)?;
         }
         output.flush()?;
+        failed?;
         counter.add(window.len());
+        if window.is_empty() {
+            break;
+        }
     }
     counter.finish();
     too_long.tell(args);
@@ -105,16 +106,21 @@ fn warn_of_directions(args: &Align, forward: &Translator, reverse: &Translator) 
 }
 
 /// Enough pairs to sort into batches of like length, but not more than fit into memory: a matrix grows with the product of the
-/// lengths.
-fn next_window(pairs: &mut Pairs, most: usize) -> Result<Vec<Pair>> {
+/// lengths. What is wrong after them is told beside them.
+fn next_window(pairs: &mut Pairs, most: usize) -> (Vec<Pair>, Result<(), CorpusError>) {
     const BYTES_BY_BYTES: usize = 1 << 26;
     let (mut window, mut size) = (Vec::new(), 0);
     while window.len() < most && size < BYTES_BY_BYTES {
-        let Some(pair) = pairs.next().transpose()? else { break };
-        size += pair.source.len() * pair.target.len();
-        window.push(pair);
+        match pairs.next() {
+            None => break,
+            Some(Err(error)) => return (window, Err(error)),
+            Some(Ok(pair)) => {
+                size += pair.source.len() * pair.target.len();
+                window.push(pair);
+            }
+        }
     }
-    Ok(window)
+    (window, Ok(()))
 }
 
 /// The file of --matrices.

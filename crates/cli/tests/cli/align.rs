@@ -294,6 +294,7 @@ fn mistakes_are_told_with_their_place() {
     let (source, target) = (write("a.en", "the dog.\nthe cat.\n"), write("a.fr", "le chien.\n"));
     let output = with(&source, &target, &[]).output().unwrap();
     assert_failed(&output, 1, &["a.en has 2 lines", "a.fr has 1", "pair line by line"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1, "what came before is not lost");
     let target = write("a.fr", "le chien.\nle chat.\n");
     for (text, says) in [
         ("1-1\n1-x\n", "g.talp:2: \"1-x\" is not a link of the talp format"),
