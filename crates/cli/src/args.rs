@@ -8,6 +8,8 @@
     reason = "these comments are help texts for a terminal"
 )]
 
+mod align;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -17,6 +19,7 @@ use clap_complete::Shell;
 use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
+pub use self::align::{Align, Combine, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words};
 use crate::messages::Messages;
 
 /// Trains translators on parallel text, translates with them, and shows which source words each word was made from
@@ -51,6 +54,7 @@ Examples:
 pub enum Command {
     Train(Train),
     Translate(Translate),
+    Align(Align),
     Heatmap(Heatmap),
     Evaluate(Evaluate),
     Score(Score),
@@ -279,7 +283,8 @@ pub enum ColorChoice {
 /// Translate a test set and score the translations
 ///
 /// BLEU, chrF2++ and TER are those of sacreBLEU. The perplexity is that of the references, given the sources. The seconds are
-/// those of translating, from text to text.
+/// those of translating, from text to text. Gold links are those between sources and references; they are compared with what
+/// `align` finds.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -318,6 +323,11 @@ pub struct Evaluate {
     /// Score in lower case (TER always does)
     #[arg(long)]
     pub lowercase: bool,
+    #[command(flatten)]
+    pub gold: GoldFile,
+    /// What counts as a word in gold links
+    #[arg(long, value_name = "WORDS", default_value = "blanks", requires = "gold", help_heading = "Gold links")]
+    pub words: Words,
     #[command(flatten)]
     pub search: Search,
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! The commands, one a module.
 
+mod align;
 mod bench;
 mod completions;
 mod config;
@@ -23,6 +24,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => return train::run(&args),
         Command::Translate(args) => translate::run(&args),
+        Command::Align(args) => align::run(&args),
         Command::Heatmap(args) => heatmap::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Score(args) => score::run(&args),

@@ -117,6 +117,17 @@ impl OutputFile {
     }
 }
 
+/// For writers of formats; their errors do not name the file.
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.target.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.target.flush()
+    }
+}
+
 impl Target {
     fn open(path: &Path) -> io::Result<Self> {
         match fs::metadata(path) {

@@ -1,5 +1,6 @@
 //! Tests of the real program: what it prints, what it writes, how it ends.
 
+mod align;
 mod bad_input;
 mod bench;
 mod commands;
