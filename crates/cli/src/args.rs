@@ -146,6 +146,8 @@ pub struct Translate {
     #[arg(long)]
     pub subwords: bool,
     #[command(flatten)]
+    pub stream: Stream,
+    #[command(flatten)]
     pub search: Search,
     #[command(flatten)]
     pub sampling: Sampling,
@@ -153,6 +155,28 @@ pub struct Translate {
     pub compute: Compute,
     #[command(flatten)]
     pub messages: Messages,
+}
+
+/// How lines come and go.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Lines")]
+pub struct Stream {
+    /// When translations are handed on
+    ///
+    /// batch: the lines that have come, up to 8 times --batch, are translated together and handed on together; who writes one
+    /// line and waits has its translation at once. line: each line is translated by itself and handed on before the next
+    /// one, however many have come; the first translations come soonest, the last later.
+    #[arg(long, value_name = "WHEN", default_value = "batch", hide_possible_values = true)]
+    pub flush: Flush,
+}
+
+/// When translations are handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flush {
+    /// Each by itself
+    Line,
+    /// With those that were translated together with it
+    Batch,
 }
 
 /// By what translations agree.

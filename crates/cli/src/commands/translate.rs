@@ -16,7 +16,7 @@ use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translator, Utili
 pub use self::overlong::Overlong;
 use self::printer::Printer;
 use self::read_ahead::ReadAhead;
-use crate::args::{Agreement, AlignmentForm, Translate};
+use crate::args::{Agreement, AlignmentForm, Flush, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::output::Output;
@@ -76,7 +76,11 @@ fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
 fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: Output) -> Result<()> {
     let options = options(args, translator);
     let printer = Printer::new(args, translator);
-    let mut ahead = ReadAhead::new(lines, args.search.window());
+    let window = match args.stream.flush {
+        Flush::Line => 1,
+        Flush::Batch => args.search.window(),
+    };
+    let mut ahead = ReadAhead::new(lines, window);
     let begin = Instant::now();
     let (mut count, shown) = (0, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let counter = Counter::new(None, shown);
