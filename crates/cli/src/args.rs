@@ -168,6 +168,13 @@ pub struct Stream {
     /// one, however many have come; the first translations come soonest, the last later.
     #[arg(long, value_name = "WHEN", default_value = "batch", hide_possible_values = true)]
     pub flush: Flush,
+    /// What becomes of a line that is not UTF-8, over 64 MiB long or, with --jsonl, no right object
+    ///
+    /// fail: the program ends there with exit code 1; the lines before it are translated. empty: what a blank line gives stands
+    /// in its place, with --json and --jsonl an object with nothing but `error`. skip: nothing does. With empty and skip a
+    /// warning names each such line, another counts them, and the exit code is 0. A damaged file always fails.
+    #[arg(long, value_name = "RULE", default_value = "fail", hide_possible_values = true)]
+    pub on_error: OnError,
 }
 
 /// When translations are handed on.
@@ -177,6 +184,17 @@ pub enum Flush {
     Line,
     /// With those that were translated together with it
     Batch,
+}
+
+/// What becomes of a line that cannot be translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// The end of it all
+    Fail,
+    /// A blank line, or an object with the error
+    Empty,
+    /// Nothing
+    Skip,
 }
 
 /// By what translations agree.

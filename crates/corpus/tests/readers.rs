@@ -83,6 +83,23 @@ proptest! {
     }
 }
 
+#[test]
+fn after_a_wrong_line_come_the_next() {
+    let folder = Folder::new();
+    let long = [vec![b'a'; Lines::MAX_LINE + 5], b"\nc\xff\nd\n".to_vec()].concat();
+    let exactly = [vec![b'a'; Lines::MAX_LINE], b"\nd\n".to_vec()].concat();
+    for (bytes, expected) in [
+        (b"a\xff\nb\n\xfe".to_vec(), vec!["text:1: not UTF-8 (at byte 1", "b", "text:3: not UTF-8 (at byte 5"]),
+        (long, vec!["text:1: a line of over 67108864 bytes", "text:2: not UTF-8 (at byte 67108871", "d"]),
+        (exactly, vec!["text:1: a line of over 67108864 bytes", "d"]),
+    ] {
+        let lines = Lines::open(&folder.file("text", bytes)).expect("text");
+        let lines: Vec<String> = lines.map(|line| line.unwrap_or_else(|error| folder.message(&error))).collect();
+        assert_eq!(lines.len(), expected.len(), "{lines:?}");
+        assert!(lines.iter().zip(&expected).all(|(line, expected)| line.starts_with(expected)), "{lines:?}");
+    }
+}
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     writer.write_all(text).and_then(|()| writer.finish()).expect("gzip")

@@ -1,5 +1,6 @@
 //! `rnnsearch translate`
 
+mod bad_lines;
 mod input;
 mod overlong;
 mod printer;
@@ -13,10 +14,11 @@ use anyhow::Result;
 use rnnsearch_corpus::Lines;
 use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translator, Utility};
 
+use self::bad_lines::BadLines;
 pub use self::overlong::Overlong;
 use self::printer::Printer;
 use self::read_ahead::ReadAhead;
-use crate::args::{Agreement, AlignmentForm, Flush, Translate};
+use crate::args::{Agreement, AlignmentForm, Flush, OnError, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::output::Output;
@@ -84,20 +86,46 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let begin = Instant::now();
     let (mut count, shown) = (0, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let counter = Counter::new(None, shown);
-    let mut overlong = Overlong::default();
+    let (mut overlong, mut bad_lines) = (Overlong::default(), BadLines::new(args.stream.on_error, args.messages));
     while let Some(lines) = ahead.next()? {
-        let (inputs, failed) = printer.read(&lines, count);
-        let requests: Vec<Request> = inputs.iter().map(|input| input.request.clone()).collect();
-        for (translation, input) in translator.translate_as(&requests, &options).iter().zip(inputs) {
-            overlong.see(count + 1, translation);
-            output.write(&printer.print(count, translation, input.others)?)?;
-            count += 1;
+        let (mut inputs, mut failed) = (Vec::with_capacity(lines.len()), None);
+        for line in lines {
+            let number = line.number;
+            match printer.read(line) {
+                Err(error) if args.stream.on_error == OnError::Fail => {
+                    failed = Some(error);
+                    break;
+                }
+                input => inputs.push((number, input)),
+            }
+        }
+        let requests: Vec<Request> =
+            inputs.iter().filter_map(|(_, input)| Some(input.as_ref().ok()?.request.clone())).collect();
+        let mut translations = translator.translate_as(&requests, &options).into_iter();
+        count += inputs.len();
+        counter.add(inputs.len());
+        for (number, input) in inputs {
+            match input {
+                Ok(input) => {
+                    let translation = translations.next().expect("a translation a request");
+                    overlong.see(number, &translation);
+                    output.write(&printer.print(number, &translation, input.others)?)?;
+                }
+                Err(error) => {
+                    counter.above(|| bad_lines.see(&error));
+                    if args.stream.on_error == OnError::Empty {
+                        output.write(&printer.print_error(number, &error)?)?;
+                    }
+                }
+            }
         }
         output.flush()?;
-        failed?;
-        counter.add(lines.len());
+        if let Some(error) = failed {
+            return Err(error);
+        }
     }
     counter.finish();
+    bad_lines.tell();
     overlong.tell(args.messages, options.max_source_length);
     let seconds = begin.elapsed().as_secs_f64();
     args.messages.detail(format_args!("{count} lines in {seconds:.1} s"));

@@ -6,7 +6,9 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::common::{FIXTURE, PROGRAM, assert_fails, contents, rnnsearch, stdout, test_sources, with_model};
+use crate::common::{
+    FIXTURE, PROGRAM, assert_failed, assert_fails, contents, rnnsearch, stdout, test_sources, with_model,
+};
 
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -186,6 +188,79 @@ fn overlong_lines_are_told_of() {
     let message = String::from_utf8(output.get_output().stderr.clone()).unwrap();
     assert!(message.starts_with("line 2 has more than 250 tokens and was translated in pieces"), "{message}");
     with_model("translate", ["-q"]).write_stdin(long).assert().success().stderr("");
+}
+
+/// Standard output and standard error of a command that succeeds.
+fn both(command: &mut assert_cmd::Command) -> [String; 2] {
+    let output = command.assert().success().get_output().clone();
+    [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn lines_that_cannot_be_read_stop_are_blank_or_left_out() {
+    let bytes = b"the dog likes a red hat.\nca\xe9\n\nthe cat sees a blue boat.\n\xff\n";
+    let good = stdout(with_model("translate", []).write_stdin("the dog likes a red hat.\nthe cat sees a blue boat.\n"));
+    let [dog, cat] = [0, 1].map(|line| good.lines().nth(line).unwrap());
+    let run = |options: &[&str]| both(with_model("translate", options.iter().copied()).write_stdin(&bytes[..]));
+
+    let [empty, told] = run(&["--on-error", "empty"]);
+    assert_eq!(empty, format!("{dog}\n\n\n{cat}\n\n"));
+    for part in [
+        "warning: standard input:2: not UTF-8",
+        "the line is left blank\n",
+        "input:5: ",
+        "2 lines could not be translated",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    let [skip, told] = run(&["--on-error", "skip", "--quiet", "--flush", "line"]);
+    assert_eq!(skip, format!("{dog}\n\n{cat}\n"));
+    assert!(told.ends_with("warning: 2 lines could not be translated and were left out\n"), "{told}");
+    // The numbers of an n-best list are those of the input.
+    let numbers = |options: &[&str]| -> Vec<String> {
+        let [list, _] = run(options);
+        list.lines().map(|line| line.split(" ||| ").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(numbers(&["--n-best", "2", "--on-error", "skip"]), ["0", "0", "2", "3", "3"]);
+    assert_eq!(numbers(&["--n-best", "2", "--on-error", "empty"]), ["0", "0", "1", "2", "3", "3", "4"]);
+    let [json, _] = run(&["--json", "--on-error", "empty"]);
+    let records = json_lines(&json);
+    assert!(records[1]["error"].as_str().unwrap().starts_with("standard input:2: not UTF-8"), "{json}");
+    assert_eq!((records.len(), &records[3]["translation"]), (5, &cat.into()));
+
+    for options in [&[][..], &["--on-error", "fail"]] {
+        let output = with_model("translate", options.iter().copied()).write_stdin(&bytes[..]).output().unwrap();
+        assert_failed(&output, 1, &["standard input:2: not UTF-8"]);
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{dog}\n"));
+    }
+}
+
+#[test]
+fn json_that_is_wrong_is_blank_or_left_out() {
+    let input = "{\"text\": \"the dog\", \"id\": 1}\nthe cat\n{\"text\": \"\", \"id\": 3}\n";
+    let run = |rule: &str| both(with_model("translate", ["--jsonl", "--on-error", rule]).write_stdin(input));
+    let [out, told] = run("empty");
+    let records = json_lines(&out);
+    assert_eq!(records.iter().map(|record| &record["id"]).collect::<Vec<_>>(), [&1.into(), &Value::Null, &3.into()]);
+    assert!(records[1]["error"].as_str().unwrap().starts_with("standard input:2: not JSON"), "{out}");
+    assert!(told.contains("1 line could not be translated and was left blank"), "{told}");
+    let [out, _] = run("skip");
+    assert_eq!(json_lines(&out).iter().map(|record| record["id"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+}
+
+#[test]
+fn a_damaged_file_always_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let [text, damaged] = ["text", "text.gz"].map(|name| folder.path().join(name));
+    let line = |number: usize| format!("the dog number {} likes a red hat.\n", number * 7919 % 10_007);
+    fs::write(&text, (0..400).map(line).collect::<String>()).unwrap();
+    let zipped = std::process::Command::new("gzip").arg("-c").arg(&text).output().unwrap().stdout;
+    fs::write(&damaged, &zipped[..zipped.len() / 2]).unwrap();
+    for rule in ["fail", "empty", "skip"] {
+        let mut command = with_model("translate", ["--beam", "1", "--on-error", rule]);
+        let output = command.arg(&damaged).output().unwrap();
+        assert_failed(&output, 1, &["text.gz` is damaged or cut short, after line"]);
+    }
 }
 
 /// Whether a screen's last words are an empty prompt, drawn to its end.

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
-use rnnsearch_inference::{Translation, Translator};
+use rnnsearch_inference::{Candidate, Translation, Translator};
 use serde_json::{Map, Value};
 
 use super::input::Input;
+use super::read_ahead::Line;
 use crate::args::{AlignmentForm, Translate};
 use crate::record::{Form, one_line};
 
@@ -23,24 +24,27 @@ impl<'a> Printer<'a> {
         Self { args, form }
     }
 
-    /// What lines of the input ask for, up to the first that is wrong; `before` lines came before them.
-    pub fn read(&self, lines: &[String], before: usize) -> (Vec<Input>, Result<()>) {
-        let mut inputs = Vec::with_capacity(lines.len());
-        for (number, line) in (before + 1..).zip(lines) {
-            let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
-            let name = || input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
-            match self.args.jsonl {
-                false => inputs.push(Input::text(line)),
-                true => match Input::json(line, || format!("{}:{number}", name())) {
-                    Ok(input) => inputs.push(input),
-                    Err(error) => return (inputs, Err(error)),
-                },
-            }
+    /// What a line of the input asks for.
+    pub fn read(&self, line: Line) -> Result<Input> {
+        let text = line.text?;
+        if !self.args.jsonl {
+            return Ok(Input::text(&text));
         }
-        (inputs, Ok(()))
+        let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
+        let name = input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
+        Input::json(&text, || format!("{name}:{}", line.number))
     }
 
-    /// The lines of the translation of line number `line`; a JSON object gets `others` too.
+    /// What stands in the place of line number `line`, from 1, which could not be translated.
+    pub fn print_error(&self, line: usize, error: &anyhow::Error) -> Result<String> {
+        if self.args.json || self.args.jsonl {
+            return Ok(serde_json::json!({ "error": error.to_string() }).to_string() + "\n");
+        }
+        let blank = Translation { source: String::new(), pieces: 0, candidates: vec![Candidate::default()] };
+        self.print(line, &blank, Map::new())
+    }
+
+    /// The lines of the translation of line number `line`, from 1; a JSON object gets `others` too.
     pub fn print(&self, line: usize, translation: &Translation, others: Map<String, Value>) -> Result<String> {
         if self.args.json || self.args.jsonl {
             let record = self.form.record(translation, self.args.n_best.is_some())?;
@@ -60,9 +64,9 @@ impl<'a> Printer<'a> {
         if self.args.n_best.is_none() {
             return Ok(format!("{}{}\n", one_line(&translation.candidates[0].text), links(0, "\t")?));
         }
-        let candidate = |(rank, candidate): (usize, &rnnsearch_inference::Candidate)| {
+        let candidate = |(rank, candidate): (usize, &Candidate)| {
             let (text, score) = (one_line(&candidate.text), candidate.score);
-            Ok(format!("{line} ||| {text} ||| {score:.6}{}\n", links(rank, " ||| ")?))
+            Ok(format!("{} ||| {text} ||| {score:.6}{}\n", line - 1, links(rank, " ||| ")?))
         };
         translation.candidates.iter().enumerate().map(candidate).collect()
     }
