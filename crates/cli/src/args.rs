@@ -175,6 +175,29 @@ pub struct Stream {
     /// warning names each such line, another counts them, and the exit code is 0. A damaged file always fails.
     #[arg(long, value_name = "RULE", default_value = "fail", hide_possible_values = true)]
     pub on_error: OnError,
+    /// Translate part I of N: lines I, I+N, I+2N and so on, counted from 1
+    ///
+    /// N programs with the same input translate it all. `paste -d '\\n' OUT.1 ... OUT.N` puts the parts together, where N does
+    /// not divide the number of lines followed by `head -n LINES`; `sort -msn OUT.*` does so for --n-best, whose numbers are
+    /// those of the whole input.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<Shard>,
+}
+
+/// One of several parts of the lines, dealt out in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 1.
+    pub part: usize,
+    /// Of how many.
+    pub parts: usize,
+}
+
+impl Shard {
+    /// Whether a line, counted from 1, is in it.
+    pub fn has(self, line: usize) -> bool {
+        line % self.parts == self.part % self.parts
+    }
 }
 
 /// When translations are handed on.
@@ -629,6 +652,13 @@ pub struct Compute {
     pub threads: Option<NonZeroUsize>,
 }
 
+fn shard(text: &str) -> Result<Shard, String> {
+    let parsed = text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+    let (part, parts) =
+        parsed.filter(|(part, parts)| (1..=*parts).contains(part)).ok_or("expected I/N with I from 1 to N")?;
+    Ok(Shard { part, parts })
+}
+
 fn length_penalty(text: &str) -> Result<f64, String> {
     number(text, 0.0, 10.0)
 }
@@ -686,6 +716,19 @@ mod tests {
     #[test]
     fn definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lines_are_dealt_out_in_turn() {
+        let lines = |text: &str| {
+            let shard = shard(text).unwrap();
+            (1..=7).filter(|&line| shard.has(line)).collect::<Vec<usize>>()
+        };
+        assert_eq!([lines("1/3"), lines("2/3"), lines("3/3")], [vec![1, 4, 7], vec![2, 5], vec![3, 6]]);
+        assert_eq!(lines("1/1"), [1, 2, 3, 4, 5, 6, 7]);
+        for bad in ["0/3", "4/3", "1", "/", "1/0", "0/0", "-1/3", "1/3/5", "a/b", ""] {
+            assert!(shard(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -34,6 +34,12 @@ pub fn run(args: &Translate) -> Result<()> {
     if args.subwords && !as_json && args.alignments.is_none() {
         return Err(Misuse("--subwords needs --json or --alignments pharaoh, which tell of tokens".into()).into());
     }
+    if args.stream.shard.is_some() && args.stream.on_error == OnError::Skip {
+        return Err(Misuse(
+            "--shard with --on-error skip leaves parts that cannot be put together: use --on-error empty".into(),
+        )
+        .into());
+    }
     if is_prompt(args) {
         let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
         let options = options(args, &translator);
@@ -57,6 +63,7 @@ pub fn run(args: &Translate) -> Result<()> {
 fn is_prompt(args: &Translate) -> bool {
     let for_programs =
         args.json || args.jsonl || args.alignments.is_some() || args.n_best.is_some() || args.output.is_some();
+    let for_programs = for_programs || args.stream.shard.is_some();
     args.input.is_none() && !for_programs && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
@@ -82,7 +89,7 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
         Flush::Line => 1,
         Flush::Batch => args.search.window(),
     };
-    let mut ahead = ReadAhead::new(lines, window);
+    let mut ahead = ReadAhead::new(lines, window, args.stream.shard);
     let begin = Instant::now();
     let (mut count, shown) = (0, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let counter = Counter::new(None, shown);

@@ -249,6 +249,42 @@ fn json_that_is_wrong_is_blank_or_left_out() {
 }
 
 #[test]
+fn shards_put_together_are_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = test_sources()[..11].to_vec();
+    lines[4].clear();
+    let text = lines.join("\n") + "\n";
+    let run = |options: &[&str], shard: usize| {
+        let shard = format!("{shard}/3");
+        let options = options.iter().copied().chain(["--shard", &shard]);
+        let part = stdout(with_model("translate", options).write_stdin(&*text));
+        fs::write(folder.path().join(format!("out.{}", &shard[..1])), &part).unwrap();
+        part.lines().count()
+    };
+    let merged = |command: &str| {
+        let merge = std::process::Command::new("sh").args(["-c", command]).current_dir(&folder).output().unwrap();
+        String::from_utf8(merge.stdout).unwrap()
+    };
+    assert_eq!([1, 2, 3].map(|shard| run(&[], shard)), [4, 4, 3]);
+    let whole = stdout(with_model("translate", []).write_stdin(&*text));
+    assert_eq!(merged("paste -d '\\n' out.1 out.2 out.3 | head -n 11"), whole);
+    assert_eq!([1, 2, 3].map(|shard| run(&["--n-best", "2"], shard)), [8, 7, 6]);
+    assert_eq!(merged("sort -msn out.*"), stdout(with_model("translate", ["--n-best", "2"]).write_stdin(&*text)));
+}
+
+#[test]
+fn a_wrong_line_is_that_of_one_shard() {
+    let code = |shard: &str| {
+        let mut translate = with_model("translate", ["--shard", shard]);
+        translate.write_stdin(&b"the dog\n\xff\nthe cat\n"[..]).output().unwrap().status.code()
+    };
+    assert_eq!((code("1/2"), code("2/2")), (Some(0), Some(1)));
+    let mut wrong = with_model("translate", ["--shard", "1/2", "--on-error", "skip"]);
+    assert_fails(wrong.write_stdin(""), 2, &["--shard with --on-error skip", "--on-error empty"]);
+    assert_fails(with_model("translate", ["--shard", "3/2"]).write_stdin(""), 2, &["I/N"]);
+}
+
+#[test]
 fn a_damaged_file_always_fails() {
     let folder = tempfile::tempdir().unwrap();
     let [text, damaged] = ["text", "text.gz"].map(|name| folder.path().join(name));

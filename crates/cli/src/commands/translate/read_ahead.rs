@@ -5,6 +5,8 @@ use std::thread;
 
 use rnnsearch_corpus::{CorpusError, Lines};
 
+use crate::args::Shard;
+
 /// A line of the input.
 pub struct Line {
     /// Its number, from 1.
@@ -25,11 +27,15 @@ pub struct ReadAhead {
 }
 
 impl ReadAhead {
-    pub fn new(lines: Lines, window: usize) -> Self {
+    /// Reads the lines of a shard, if one is given.
+    pub fn new(lines: Lines, window: usize, shard: Option<Shard>) -> Self {
         let (sender, receiver) = sync_channel(window);
         thread::spawn(move || {
             for (number, text) in (1..).zip(lines) {
-                if sender.send(Line { number, text }).is_err() {
+                // A failure belongs to every shard.
+                let is_ours = shard.is_none_or(|shard| shard.has(number))
+                    || text.as_ref().is_err_and(|error| !error.is_of_line());
+                if is_ours && sender.send(Line { number, text }).is_err() {
                     break;
                 }
             }
@@ -68,7 +74,7 @@ mod tests {
     use super::*;
 
     fn ahead(text: impl Read + Send + 'static, window: usize) -> ReadAhead {
-        ReadAhead::new(Lines::from_reader("text", text), window)
+        ReadAhead::new(Lines::from_reader("text", text), window, None)
     }
 
     /// All lines, what is wrong in place of those that are wrong, and the error at the end.
