@@ -309,10 +309,21 @@ fn is_prompt(shown: &[u8]) -> bool {
 /// Types lines at the prompt, at a terminal of so many columns, each when the one before is answered; returns the answers.
 #[cfg(target_os = "linux")]
 fn at_the_prompt(home: &std::path::Path, columns: u16, lines: &[&str]) -> Vec<String> {
+    at_the_prompt_with(home, columns, [("TERM", "xterm")], lines)
+}
+
+/// As [`at_the_prompt`], with some variables.
+#[cfg(target_os = "linux")]
+fn at_the_prompt_with<'a>(
+    home: &std::path::Path,
+    columns: u16,
+    variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    lines: &[&str],
+) -> Vec<String> {
     let program = format!("stty cols {columns} -echo; exec '{PROGRAM}' translate '{}'", FIXTURE.run.display());
     let mut script = std::process::Command::new("script");
     script.args(["-q", "-e", "-c", &program, "/dev/null"]).env("HOME", home).env_remove("XDG_STATE_HOME");
-    let mut script = script.env("TERM", "xterm").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut script = script.env("TERM", "xterm").env_remove("NO_COLOR").envs(variables).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
     let mut answer = |asks: bool| {
         let (mut shown, mut byte) = (Vec::new(), [0]);
@@ -348,4 +359,41 @@ fn the_prompt_translates_and_knows_its_commands() {
     }
     let history = fs::read_to_string(home.path().join(".local/state/rnnsearch/history.txt")).unwrap();
     assert!(history.contains("the dog likes a red hat."), "{history}");
+}
+
+/// What stood on the row of a growing translation, one after the other.
+#[cfg(target_os = "linux")]
+fn rows(answer: &str) -> Vec<&str> {
+    answer.split("\x1b[K").filter_map(|shown| shown.rsplit_once('\r')).map(|(_, row)| row).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_translation_is_seen_to_grow() {
+    let home = tempfile::tempdir().unwrap();
+    let translated = stdout(with_model("translate", ["--beam", "1"]).write_stdin("the dog likes a red hat.\n"));
+    let lines = [":beam 1", "the dog likes a red hat.", ":quit"];
+    let answers = at_the_prompt(home.path(), 80, &lines);
+    let grown: Vec<&str> = rows(&answers[1]).into_iter().filter(|row| translated.starts_with(row)).collect();
+    assert!(grown.len() > 3 && grown.contains(&"le") && grown.last() == Some(&""), "{grown:?}");
+    assert!(grown[..grown.len() - 1].is_sorted_by_key(|row| row.len()), "{grown:?}");
+    assert!(answers[1].contains(&format!("\x1b[K{}", translated.trim())), "{:?}", answers[1]);
+    // In a narrow terminal no row wraps.
+    let answers = at_the_prompt(home.path(), 20, &lines);
+    let narrow: Vec<&str> = rows(&answers[1]).into_iter().filter(|row| row.starts_with('…')).collect();
+    assert!(!narrow.is_empty() && narrow.iter().all(|row| row.chars().count() <= 18), "{narrow:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_prompt_minds_what_the_terminal_can_show() {
+    let home = tempfile::tempdir().unwrap();
+    let lines = [":time on", "the dog likes a red hat.", ":align", ":time off", "the cat", ":quit"];
+    let (dim, cell) = ("\x1b[2m", "\x1b[48;2;");
+    let answers = at_the_prompt(home.path(), 80, &lines);
+    assert!(answers[1].contains(dim) && answers[1].contains(" s\x1b[0m") && answers[2].contains(cell), "{answers:?}");
+    assert!(answers[3].contains("time off") && !answers[4].contains(dim), "{answers:?}");
+    let answers = at_the_prompt_with(home.path(), 80, [("NO_COLOR", "1")], &lines);
+    assert!(answers[1].contains(" s\r\n") && !answers.concat().contains(dim), "{answers:?}");
+    assert!(answers[2].contains("chien") && !answers[2].contains(cell), "{answers:?}");
 }
