@@ -54,6 +54,7 @@ pub enum Command {
     Heatmap(Heatmap),
     Evaluate(Evaluate),
     Score(Score),
+    Rerank(Rerank),
     Export(Export),
     Info(Info),
     Config(ConfigCommand),
@@ -161,6 +162,12 @@ pub struct Translate {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Lines")]
 pub struct Stream {
+    /// The lines are running text: translate their sentences one by one
+    ///
+    /// Line breaks, blank lines and the blanks around sentences stay. Sentences end where Unicode says so, but not after
+    /// abbreviations, initials and, in a source language that writes them with a full stop, ordinals.
+    #[arg(long, conflicts_with_all = ["n_best", "json", "jsonl", "alignments", "subwords"])]
+    pub document: bool,
     /// When translations are handed on
     ///
     /// batch: the lines that have come, up to 8 times --batch, are translated together and handed on together; who writes one
@@ -424,6 +431,63 @@ pub struct Score {
     pub messages: Messages,
 }
 
+/// Order lists of translations anew by what further models think of them
+///
+/// The lists are those of `translate --n-best`, as text or, with --json there, as objects. Each model gives each candidate the
+/// score that it would have in `translate`: its log-probability, divided by a norm of its length. --reverse models translate from
+/// target to source, and score the source given the candidate. The candidate with the highest weighted sum is printed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch translate runs/de-en news.de --n-best 10 |
+    rnnsearch rerank runs/de-en --reverse runs/en-de --source news.de
+  rnnsearch rerank runs/de-en list --with runs/other --weight 1 --weight 0.5 --source news.de --json")]
+pub struct Rerank {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// File with the lists; `-` or none for standard input
+    #[arg(value_name = "LIST", value_hint = ValueHint::FilePath)]
+    pub list: Option<PathBuf>,
+    /// File of source sentences, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub source: PathBuf,
+    /// Another model of the same direction, of any vocabulary; may be given several times
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub with: Vec<PathBuf>,
+    /// A model of the other direction; may be given several times
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub reverse: Vec<PathBuf>,
+    /// Weight of a model: once for each, in the order MODEL, --with, --reverse [default: 1 for each]
+    #[arg(long = "weight", value_name = "F", value_parser = weight, allow_negative_numbers = true)]
+    pub weights: Vec<f64>,
+    /// Weight of the score in the list
+    #[arg(long, value_name = "F", default_value = "0", value_parser = weight, allow_negative_numbers = true)]
+    pub list_weight: f64,
+    /// Divide log-probabilities by length^F [default: the setting of MODEL]
+    #[arg(long, value_name = "F", value_parser = length_penalty)]
+    pub length_penalty: Option<f64>,
+    /// What is raised to that power: power is the length, gnmt is (5 + length) / 6 [default: the setting of MODEL]
+    #[arg(long, value_name = "FORM", value_parser = length_form(), hide_possible_values = true)]
+    pub length_form: Option<LengthForm>,
+    /// Print the N best of each list with their sums, as `line ||| translation ||| score`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub n_best: Option<u16>,
+    /// Print a JSON object a line: source, translation, score, scores (of each model), list_score; with --n-best a list n_best
+    #[arg(long)]
+    pub json: bool,
+    /// Write here instead of standard output; the file appears when it is complete
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Pairs scored together
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub batch: NonZeroUsize,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
 /// Write the best model of a run as one file, with its configuration and tokenizers
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -661,6 +725,10 @@ fn shard(text: &str) -> Result<Shard, String> {
 
 fn length_penalty(text: &str) -> Result<f64, String> {
     number(text, 0.0, 10.0)
+}
+
+fn weight(text: &str) -> Result<f64, String> {
+    number(text, -1000.0, 1000.0)
 }
 
 fn word_reward(text: &str) -> Result<f64, String> {

@@ -196,9 +196,12 @@ struct Growing {
 impl Growing {
     /// Shows the end of a text, as much as fits.
     fn show(&mut self, text: &str) {
+        if !self.drawn {
+            return;
+        }
         // A full row would wrap on some terminals, and `…` is two columns wide on others.
         let row = tail(text, terminal_width().saturating_sub(2));
-        if !self.drawn || row == self.row {
+        if row == self.row {
             return;
         }
         let mut stdout = io::stdout();

@@ -12,6 +12,7 @@ mod model_file;
 mod ranking;
 mod sampling;
 mod search;
+mod sentences;
 mod split;
 mod translator;
 
@@ -23,4 +24,5 @@ pub use ranking::{Ranking, coverage_of};
 pub use rnnsearch_corpus::files;
 pub use sampling::Sampling;
 pub use search::{Constraints, Hypothesis, SearchOptions};
+pub use sentences::sentences;
 pub use translator::{Candidate, Request, TranslateOptions, Translation, Translator};

@@ -280,7 +280,7 @@ impl Translator {
                 pieces.push(Piece { text, span: 0..whole.len(), ids: ended(&encoded.ids), encoded, constraints });
                 continue;
             }
-            for span in split(whole, &encoded, max_source_length) {
+            for span in split(whole, &encoded, max_source_length, &self.config.data.source_language) {
                 let encoded = tokenizer.encode(&whole[span.clone()]);
                 let others = Constraints { prefix: Vec::new(), ..constraints.clone() };
                 pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded, constraints });

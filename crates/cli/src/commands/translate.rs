@@ -1,6 +1,7 @@
 //! `rnnsearch translate`
 
 mod bad_lines;
+mod document;
 mod input;
 mod overlong;
 mod printer;
@@ -12,11 +13,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translator, Utility};
+use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translation, Translator, Utility};
 
 use self::bad_lines::BadLines;
 pub use self::overlong::Overlong;
-use self::printer::Printer;
+use self::printer::{Asked, Printer};
 use self::read_ahead::ReadAhead;
 use crate::args::{Agreement, AlignmentForm, Flush, OnError, Translate};
 use crate::compute::require_attention;
@@ -61,9 +62,13 @@ pub fn run(args: &Translate) -> Result<()> {
 
 /// A prompt needs both ends at a terminal, and nothing asked for that is meant for files and programs.
 fn is_prompt(args: &Translate) -> bool {
-    let for_programs =
-        args.json || args.jsonl || args.alignments.is_some() || args.n_best.is_some() || args.output.is_some();
-    let for_programs = for_programs || args.stream.shard.is_some();
+    let for_programs = args.json
+        || args.jsonl
+        || args.alignments.is_some()
+        || args.n_best.is_some()
+        || args.output.is_some()
+        || args.stream.shard.is_some()
+        || args.stream.document;
     args.input.is_none() && !for_programs && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
@@ -95,41 +100,27 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let counter = Counter::new(None, shown);
     let (mut overlong, mut bad_lines) = (Overlong::default(), BadLines::new(args.stream.on_error, args.messages));
     while let Some(lines) = ahead.next()? {
-        let (mut inputs, mut failed) = (Vec::with_capacity(lines.len()), None);
-        for line in lines {
-            let number = line.number;
-            match printer.read(line) {
-                Err(error) if args.stream.on_error == OnError::Fail => {
-                    failed = Some(error);
-                    break;
-                }
-                input => inputs.push((number, input)),
-            }
-        }
+        let (inputs, failed) = printer.read(lines);
         let requests: Vec<Request> =
-            inputs.iter().filter_map(|(_, input)| Some(input.as_ref().ok()?.request.clone())).collect();
+            inputs.iter().filter_map(|(_, input)| input.as_ref().ok()).flat_map(Asked::requests).collect();
         let mut translations = translator.translate_as(&requests, &options).into_iter();
         count += inputs.len();
         counter.add(inputs.len());
         for (number, input) in inputs {
             match input {
                 Ok(input) => {
-                    let translation = translations.next().expect("a translation a request");
-                    overlong.see(number, &translation);
-                    output.write(&printer.print(number, &translation, input.others)?)?;
+                    let own: Vec<Translation> = translations.by_ref().take(input.sentences()).collect();
+                    own.iter().for_each(|translation| overlong.see(number, translation));
+                    output.write(&printer.print_asked(number, &own, input)?)?;
                 }
                 Err(error) => {
                     counter.above(|| bad_lines.see(&error));
-                    if args.stream.on_error == OnError::Empty {
-                        output.write(&printer.print_error(number, &error)?)?;
-                    }
+                    output.write(&printer.print_error(number, &error)?)?;
                 }
             }
         }
         output.flush()?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        failed?;
     }
     counter.finish();
     bad_lines.tell();

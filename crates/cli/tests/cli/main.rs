@@ -9,6 +9,7 @@ mod evaluate;
 mod heatmap;
 mod help;
 mod model_files;
+mod rerank;
 mod search;
 mod streams;
 mod train;

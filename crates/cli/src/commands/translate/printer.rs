@@ -3,40 +3,85 @@
 use std::path::Path;
 
 use anyhow::Result;
-use rnnsearch_inference::{Candidate, Translation, Translator};
+use rnnsearch_inference::{Candidate, Request, Translation, Translator};
 use serde_json::{Map, Value};
 
+use super::document::Paragraph;
 use super::input::Input;
 use super::read_ahead::Line;
-use crate::args::{AlignmentForm, Translate};
+use crate::args::{AlignmentForm, OnError, Translate};
 use crate::record::{Form, one_line};
+
+/// What a line of the input asks for.
+pub enum Asked {
+    Sentence(Input),
+    Paragraph(Paragraph),
+}
+
+impl Asked {
+    /// What to translate.
+    pub fn requests(&self) -> Vec<Request> {
+        match self {
+            Self::Sentence(input) => vec![input.request.clone()],
+            Self::Paragraph(paragraph) => paragraph.requests(),
+        }
+    }
+
+    /// The number of its sentences.
+    pub fn sentences(&self) -> usize {
+        match self {
+            Self::Sentence(_) => 1,
+            Self::Paragraph(paragraph) => paragraph.sentences(),
+        }
+    }
+}
 
 /// Writes translations as text or JSON.
 pub struct Printer<'a> {
     args: &'a Translate,
     form: Form<'a>,
+    /// The language of sources.
+    language: &'a str,
 }
 
 impl<'a> Printer<'a> {
     pub fn new(args: &'a Translate, translator: &'a Translator) -> Self {
         let alignments = args.alignments.unwrap_or(AlignmentForm::Soft);
         let form = Form { source: &translator.vocabularies().source, subwords: args.subwords, alignments };
-        Self { args, form }
+        Self { args, form, language: &translator.config().data.source_language }
     }
 
-    /// What a line of the input asks for.
-    pub fn read(&self, line: Line) -> Result<Input> {
+    /// What lines of the input ask for, each with its number. Where a wrong line ends it all, those before it, and the error.
+    pub fn read(&self, lines: Vec<Line>) -> (Vec<(usize, Result<Asked>)>, Result<()>) {
+        let mut inputs = Vec::with_capacity(lines.len());
+        for line in lines {
+            let number = line.number;
+            match self.read_line(line) {
+                Err(error) if self.args.stream.on_error == OnError::Fail => return (inputs, Err(error)),
+                input => inputs.push((number, input)),
+            }
+        }
+        (inputs, Ok(()))
+    }
+
+    fn read_line(&self, line: Line) -> Result<Asked> {
         let text = line.text?;
+        if self.args.stream.document {
+            return Ok(Asked::Paragraph(Paragraph::new(text, self.language)));
+        }
         if !self.args.jsonl {
-            return Ok(Input::text(&text));
+            return Ok(Asked::Sentence(Input::text(&text)));
         }
         let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
         let name = input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
-        Input::json(&text, || format!("{name}:{}", line.number))
+        Input::json(&text, || format!("{name}:{}", line.number)).map(Asked::Sentence)
     }
 
     /// What stands in the place of line number `line`, from 1, which could not be translated.
     pub fn print_error(&self, line: usize, error: &anyhow::Error) -> Result<String> {
+        if self.args.stream.on_error == OnError::Skip {
+            return Ok(String::new());
+        }
         if self.args.json || self.args.jsonl {
             return Ok(serde_json::json!({ "error": error.to_string() }).to_string() + "\n");
         }
@@ -44,8 +89,16 @@ impl<'a> Printer<'a> {
         self.print(line, &blank, Map::new())
     }
 
+    /// The lines for what line number `line`, from 1, asked for, with the translations of its sentences.
+    pub fn print_asked(&self, line: usize, translations: &[Translation], asked: Asked) -> Result<String> {
+        match asked {
+            Asked::Sentence(input) => self.print(line, &translations[0], input.others),
+            Asked::Paragraph(paragraph) => Ok(paragraph.join(translations) + "\n"),
+        }
+    }
+
     /// The lines of the translation of line number `line`, from 1; a JSON object gets `others` too.
-    pub fn print(&self, line: usize, translation: &Translation, others: Map<String, Value>) -> Result<String> {
+    fn print(&self, line: usize, translation: &Translation, others: Map<String, Value>) -> Result<String> {
         if self.args.json || self.args.jsonl {
             let record = self.form.record(translation, self.args.n_best.is_some())?;
             let Value::Object(mut fields) = serde_json::to_value(&record)? else { unreachable!("a record has fields") };
