@@ -122,7 +122,7 @@ impl Task for Search<'_> {
                 goes_on
             });
             if let Some(watch) = self.watch {
-                live.iter().for_each(|&beam| watch(&beams[beam].words(0)));
+                live.iter().for_each(|&beam| watch(&beams[beam].words_of(0)));
             }
             if !live.is_empty() {
                 decoding.keep(&rows, same_sources);
@@ -270,7 +270,7 @@ impl<'s> Beam<'s> {
         if forbidden.is_empty() && n == 0 {
             return banned;
         }
-        let words = self.words(parent);
+        let words = self.words_of(parent);
         let ends_so = forbidden.iter().filter_map(|sequence| sequence.split_last());
         banned.extend(ends_so.filter(|(_, before)| words.ends_with(before)).map(|(last, _)| *last));
         if n > 0 && words.len() >= n {
@@ -316,7 +316,7 @@ impl<'s> Beam<'s> {
     }
 
     /// The words of an unfinished hypothesis; the first is the best.
-    fn words(&self, live: usize) -> Vec<u32> {
+    fn words_of(&self, live: usize) -> Vec<u32> {
         self.path(self.live[live]).iter().map(|node| node.word).collect()
     }
 

@@ -17,7 +17,7 @@ use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translation, Tran
 
 use self::bad_lines::BadLines;
 pub use self::overlong::Overlong;
-use self::printer::{Asked, Printer};
+use self::printer::Printer;
 use self::read_ahead::ReadAhead;
 use crate::args::{Agreement, AlignmentForm, Flush, OnError, Translate};
 use crate::compute::require_attention;
@@ -101,17 +101,17 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let (mut overlong, mut bad_lines) = (Overlong::default(), BadLines::new(args.stream.on_error, args.messages));
     while let Some(lines) = ahead.next()? {
         let (inputs, failed) = printer.read(lines);
-        let requests: Vec<Request> =
-            inputs.iter().filter_map(|(_, input)| input.as_ref().ok()).flat_map(Asked::requests).collect();
+        let asked = inputs.iter().filter_map(|(_, asked)| asked.as_ref().ok());
+        let requests: Vec<Request> = asked.flat_map(|asked| &asked.inputs).map(|input| input.request.clone()).collect();
         let mut translations = translator.translate_as(&requests, &options).into_iter();
         count += inputs.len();
         counter.add(inputs.len());
-        for (number, input) in inputs {
-            match input {
-                Ok(input) => {
-                    let own: Vec<Translation> = translations.by_ref().take(input.sentences()).collect();
+        for (number, asked) in inputs {
+            match asked {
+                Ok(asked) => {
+                    let own: Vec<Translation> = translations.by_ref().take(asked.inputs.len()).collect();
                     own.iter().for_each(|translation| overlong.see(number, translation));
-                    output.write(&printer.print_asked(number, &own, input)?)?;
+                    output.write(&printer.print_asked(number, &own, asked)?)?;
                 }
                 Err(error) => {
                     counter.above(|| bad_lines.see(&error));

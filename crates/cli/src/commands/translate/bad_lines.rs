@@ -3,6 +3,7 @@
 use anyhow::Error;
 
 use crate::args::OnError;
+use crate::failure::message;
 use crate::messages::Messages;
 
 /// Warns of lines that cannot be translated, and counts them.
@@ -20,7 +21,7 @@ impl BadLines {
     /// Warns of one. The error names it.
     pub fn see(&mut self, error: &Error) {
         self.count += 1;
-        self.messages.warning(format_args!("{error}; the line is left {}", self.fate()));
+        self.messages.warning(format_args!("{}; the line is left {}", message(error), self.fate()));
     }
 
     /// Tells how many there were, if any.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rnnsearch_inference::{Request, Translation, sentences};
+use rnnsearch_inference::{Translation, sentences};
 use unicode_width::UnicodeWidthChar;
 
 use crate::record::one_line;
@@ -19,14 +19,9 @@ impl Paragraph {
         Self { sentences: sentences(&text, language), text }
     }
 
-    /// The number of its sentences.
-    pub fn sentences(&self) -> usize {
-        self.sentences.len()
-    }
-
     /// What to translate.
-    pub fn requests(&self) -> Vec<Request> {
-        self.sentences.iter().map(|sentence| Request::from(&self.text[sentence.clone()])).collect()
+    pub fn sentences(&self) -> impl Iterator<Item = &str> {
+        self.sentences.iter().map(|sentence| &self.text[sentence.clone()])
     }
 
     /// The line with the translations in the places of its sentences, and its own blanks between them.
@@ -61,7 +56,7 @@ mod tests {
             Translation { source: String::new(), pieces: 1, candidates: vec![candidate] }
         };
         let paragraph = Paragraph::new(text.into(), "en");
-        assert_eq!(paragraph.requests().len(), translations.len());
+        assert_eq!(paragraph.sentences().count(), translations.len());
         paragraph.join(&translations.iter().map(translation).collect::<Vec<_>>())
     }
 

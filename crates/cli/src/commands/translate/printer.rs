@@ -3,37 +3,21 @@
 use std::path::Path;
 
 use anyhow::Result;
-use rnnsearch_inference::{Candidate, Request, Translation, Translator};
+use rnnsearch_inference::{Candidate, Translation, Translator};
 use serde_json::{Map, Value};
 
 use super::document::Paragraph;
 use super::input::Input;
 use super::read_ahead::Line;
 use crate::args::{AlignmentForm, OnError, Translate};
+use crate::failure::message;
 use crate::record::{Form, one_line};
 
 /// What a line of the input asks for.
-pub enum Asked {
-    Sentence(Input),
-    Paragraph(Paragraph),
-}
-
-impl Asked {
-    /// What to translate.
-    pub fn requests(&self) -> Vec<Request> {
-        match self {
-            Self::Sentence(input) => vec![input.request.clone()],
-            Self::Paragraph(paragraph) => paragraph.requests(),
-        }
-    }
-
-    /// The number of its sentences.
-    pub fn sentences(&self) -> usize {
-        match self {
-            Self::Sentence(_) => 1,
-            Self::Paragraph(paragraph) => paragraph.sentences(),
-        }
-    }
+pub struct Asked {
+    /// One, or the sentences of running text.
+    pub inputs: Vec<Input>,
+    paragraph: Option<Paragraph>,
 }
 
 /// Writes translations as text or JSON.
@@ -67,14 +51,16 @@ impl<'a> Printer<'a> {
     fn read_line(&self, line: Line) -> Result<Asked> {
         let text = line.text?;
         if self.args.stream.document {
-            return Ok(Asked::Paragraph(Paragraph::new(text, self.language)));
-        }
-        if !self.args.jsonl {
-            return Ok(Asked::Sentence(Input::text(&text)));
+            let paragraph = Paragraph::new(text, self.language);
+            return Ok(Asked { inputs: paragraph.sentences().map(Input::text).collect(), paragraph: Some(paragraph) });
         }
         let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
-        let name = input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
-        Input::json(&text, || format!("{name}:{}", line.number)).map(Asked::Sentence)
+        let name = || input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
+        let input = match self.args.jsonl {
+            false => Input::text(&text),
+            true => Input::json(&text, || format!("{}:{}", name(), line.number))?,
+        };
+        Ok(Asked { inputs: vec![input], paragraph: None })
     }
 
     /// What stands in the place of line number `line`, from 1, which could not be translated.
@@ -83,7 +69,7 @@ impl<'a> Printer<'a> {
             return Ok(String::new());
         }
         if self.args.json || self.args.jsonl {
-            return Ok(serde_json::json!({ "error": error.to_string() }).to_string() + "\n");
+            return Ok(serde_json::json!({ "error": message(error) }).to_string() + "\n");
         }
         let blank = Translation { source: String::new(), pieces: 0, candidates: vec![Candidate::default()] };
         self.print(line, &blank, Map::new())
@@ -91,9 +77,12 @@ impl<'a> Printer<'a> {
 
     /// The lines for what line number `line`, from 1, asked for, with the translations of its sentences.
     pub fn print_asked(&self, line: usize, translations: &[Translation], asked: Asked) -> Result<String> {
-        match asked {
-            Asked::Sentence(input) => self.print(line, &translations[0], input.others),
-            Asked::Paragraph(paragraph) => Ok(paragraph.join(translations) + "\n"),
+        match asked.paragraph {
+            Some(paragraph) => Ok(paragraph.join(translations) + "\n"),
+            None => {
+                let others = asked.inputs.into_iter().next().map(|input| input.others);
+                self.print(line, &translations[0], others.unwrap_or_default())
+            }
         }
     }
 
