@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Ranking, Translator, coverage_of};
+use rnnsearch_inference::{Forced, Ranking, Translator, coverage_of};
 use serde::Serialize;
 
 use self::list::{Group, Groups};
@@ -108,26 +108,23 @@ impl<'a> Judges<'a> {
     /// The candidates of every group, best first.
     fn score<'g>(&self, groups: &'g [Group]) -> Vec<Vec<Scored<'g>>> {
         // What is blank has nothing to be judged by.
-        let judged = || groups.iter().filter(|group| !group.source.trim().is_empty());
-        let pairs: Vec<(&str, &str)> = judged()
-            .flat_map(|group| group.candidates.iter().map(|candidate| (group.source.as_str(), candidate.text.as_str())))
-            .collect();
+        let is_blank = |group: &Group| group.source.trim().is_empty();
+        let of_group = |group: &'g Group| group.candidates.iter().map(|one| (group.source.as_str(), one.text.as_str()));
+        let pairs: Vec<(&str, &str)> = groups.iter().filter(|group| !is_blank(group)).flat_map(of_group).collect();
         let scores: Vec<Vec<f64>> =
             self.models.iter().map(|(model, reverse)| self.ask(model, *reverse, &pairs)).collect();
-        let mut pair = 0;
-        let mut scored = |group: &'g Group| {
-            let is_judged = !group.source.trim().is_empty();
-            let mut candidates: Vec<Scored> = Vec::with_capacity(group.candidates.len());
-            for candidate in &group.candidates {
-                let scores = scores.iter().map(|scores| if is_judged { scores[pair] } else { 0.0 }).collect();
-                pair += usize::from(is_judged);
-                candidates.push(self.weighed(candidate, scores));
-            }
+        let mut of_pairs = (0..pairs.len()).map(|pair| scores.iter().map(|scores| scores[pair]).collect());
+        let ordered = |group: &'g Group| {
+            let mut scores = || match is_blank(group) {
+                true => vec![0.0; self.models.len()],
+                false => of_pairs.next().expect("a pair for each candidate"),
+            };
+            let mut candidates: Vec<Scored> = group.candidates.iter().map(|one| self.weighed(one, scores())).collect();
             // Among equals the order of the list stays.
             candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
             candidates
         };
-        groups.iter().map(&mut scored).collect()
+        groups.iter().map(ordered).collect()
     }
 
     /// The score that a model gives each pair (source, candidate).
@@ -135,7 +132,7 @@ impl<'a> Judges<'a> {
         let pair = |&(source, target): &(_, _)| if reverse { (target, source) } else { (source, target) };
         let pairs: Vec<(&str, &str)> = pairs.iter().map(pair).collect();
         let forced = model.force(&pairs, self.args.batch.get()).into_iter();
-        let score = |forced: rnnsearch_inference::Forced| {
+        let score = |forced: Forced| {
             let coverage = coverage_of(&forced.alignment);
             self.ranking.score(forced.log_prob(), forced.token_log_probs.len(), coverage)
         };
