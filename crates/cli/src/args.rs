@@ -489,10 +489,13 @@ pub struct Rerank {
 }
 
 /// Write the best model of a run as one file, with its configuration and tokenizers
+///
+/// The file can be made smaller, and quicker on the CPU, with --quantize and --shortlist; `evaluate` says what that costs.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
-  rnnsearch export runs/quickstart quickstart.safetensors")]
+Examples:
+  rnnsearch export runs/quickstart quickstart.safetensors
+  rnnsearch export runs/quickstart quick.safetensors --quantize int8 --shortlist")]
 pub struct Export {
     /// Run folder (or model file)
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
@@ -503,9 +506,43 @@ pub struct Export {
     /// Replace the file if it exists
     #[arg(long)]
     pub overwrite: bool,
-    /// Do not tell what was written
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// Store weights as 16-bit floats, for half the size, or as 8-bit integers, for a quarter and integer products
+    #[arg(long, value_name = "FORM")]
+    pub quantize: Option<Quantize>,
+    #[command(flatten)]
+    pub shortlist: ShortlistOptions,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Smaller forms of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Quantize {
+    Float16,
+    Int8,
+}
+
+/// What translations of an exported model are made of.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Shortlist")]
+pub struct ShortlistOptions {
+    /// Translate with few words of the vocabulary: for each source word the N that looked at it most in the training corpus
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "40", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub shortlist: Option<u16>,
+    /// Words that are on every shortlist: the N most frequent
+    #[arg(long, value_name = "N", default_value = "200", requires = "shortlist")]
+    pub frequent: u32,
+    /// Pairs to learn it from, spread over the corpus
+    #[arg(long, value_name = "N", default_value = "100000", requires = "shortlist")]
+    pub pairs: NonZeroUsize,
+    /// Source sentences to learn it from, instead of the training corpus of the run
+    #[arg(long, value_name = "FILE", requires_all = ["shortlist", "target"], value_hint = ValueHint::FilePath)]
+    pub source: Option<PathBuf>,
+    /// Their translations
+    #[arg(long, value_name = "FILE", requires_all = ["shortlist", "source"], value_hint = ValueHint::FilePath)]
+    pub target: Option<PathBuf>,
 }
 
 /// Tell what a model is: languages, sizes, vocabulary, settings
@@ -604,6 +641,9 @@ pub struct Search {
     /// Translations have at most F x source tokens + translation.max_extra tokens [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = max_ratio)]
     pub max_ratio: Option<f64>,
+    /// Choose from all words of the vocabulary, though the model has a shortlist
+    #[arg(long)]
+    pub no_shortlist: bool,
     /// Keep <unk> instead of copying the source word it looked at most
     #[arg(long)]
     pub no_replace_unknown: bool,

@@ -70,6 +70,7 @@ impl Search {
         let mut options = TranslateOptions::from(defaults);
         options.batch_size = self.batch.get();
         options.replace_unknown &= !self.no_replace_unknown;
+        options.search.shortlist = !self.no_shortlist;
         if let Some(beam) = self.beam {
             options.search.beam_size = beam.into();
         }

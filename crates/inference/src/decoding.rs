@@ -8,13 +8,18 @@ use rnnsearch_decoder::{DecoderState, RnnSearch, Source};
 use rnnsearch_kernels::{Kernel, kernel_of};
 use rnnsearch_numeric::network::{Hypotheses, Network, Scores};
 
-use crate::Model;
+use crate::{Model, Shortlist};
 
 /// Networks, ready to decode together.
 #[derive(Debug)]
 pub(crate) enum Engine {
     /// On the CPU: weights packed once, sentences shared out among threads.
-    Packed(Vec<Network>),
+    Packed {
+        /// Each is asked for the next word.
+        networks: Vec<Network>,
+        /// What words it is to be among; where there are several networks, all.
+        shortlist: Option<Shortlist>,
+    },
     /// Tensor operations, on any device; each network with its settings.
     Plain { networks: Vec<(RnnSearch, ModelConfig)>, device: Device },
 }
@@ -33,6 +38,9 @@ pub(crate) trait Task: Sync {
     /// What comes out for a source.
     type Result: Send;
 
+    /// Words that must be scored for the source of this number even where there is a shortlist; none if all must be.
+    fn words(&self, source: usize) -> Option<&[u32]>;
+
     /// Runs for the sources of these numbers.
     fn run(&self, decoding: impl Decoding, sources: &[usize]) -> Vec<Self::Result>;
 }
@@ -42,8 +50,10 @@ impl Engine {
     pub(crate) fn new(models: &[Model], device: &Device) -> Self {
         match kernel_of(device) {
             Kernel::Fused => {
-                let network = |model: &Model| Network::new(&model.parameters(), model.config.model.reset);
-                Self::Packed(models.iter().map(network).collect())
+                let shortlist = models[0].shortlist.clone().filter(|_| models.len() == 1);
+                let network =
+                    |model: &Model| Network::new(&model.parameters(), model.config.model.reset, shortlist.is_some());
+                Self::Packed { networks: models.iter().map(network).collect(), shortlist }
             }
             Kernel::Plain => {
                 let network = |model: &Model| (model.network(device), model.config.model.clone());
@@ -59,14 +69,24 @@ impl Engine {
         }
         let numbers: Vec<usize> = (0..sources.len()).collect();
         match self {
-            Self::Packed(networks) => {
+            Self::Packed { networks, shortlist } => {
                 // Dealt like cards, so that sentences sorted by length give every thread as much work. No step waits for
                 // another thread, except where there is but one sentence.
                 let hands = rayon::current_num_threads().min(sources.len());
                 let of_hand = |hand: usize| {
                     let numbers: Vec<usize> = (hand..sources.len()).step_by(hands).collect();
                     let own: Vec<&[u32]> = numbers.iter().map(|&number| sources[number]).collect();
-                    let begin = |network| Hypotheses::new(network, network.read(&own), hands == 1);
+                    let listed = shortlist.as_ref().and_then(|shortlist| {
+                        let words = |&number: &usize| Some(shortlist.words(sources[number], task.words(number)?));
+                        numbers.iter().map(words).collect::<Option<Vec<_>>>()
+                    });
+                    let begin = |network| {
+                        let hypotheses = Hypotheses::new(network, network.read(&own), hands == 1);
+                        match &listed {
+                            Some(words) => hypotheses.with_shortlists(words.clone()),
+                            None => hypotheses,
+                        }
+                    };
                     run_together(task, networks.iter().map(begin).collect(), &numbers)
                 };
                 let mut results: Vec<_> =
@@ -182,6 +202,7 @@ mod tests {
     use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
+    use rnnsearch_numeric::network::Parameter;
 
     use super::*;
     use crate::forced::force;
@@ -222,13 +243,19 @@ mod tests {
         (a - b).abs() < 2e-5 * (1.0 + a.abs())
     }
 
+    fn packed(networks: Vec<Network>) -> Engine {
+        Engine::Packed { networks, shortlist: None }
+    }
+
     fn engines(config: &ModelConfig) -> [Engine; 2] {
         let device = Device::flex();
         let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: WORDS };
         let network = RnnSearch::new(&settings, 5, &device);
         let parameters = parameters(&network);
-        let views = parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..])));
-        let packed = Engine::Packed(vec![Network::new(&views.collect(), config.reset)]);
+        let views = parameters
+            .iter()
+            .map(|(name, (shape, values))| (name.as_str(), Parameter::from((&shape[..], &values[..]))));
+        let packed = packed(vec![Network::new(&views.collect(), config.reset, false)]);
         [Engine::Plain { networks: vec![(network, config.clone())], device }, packed]
     }
 
@@ -287,17 +314,19 @@ mod tests {
         let network = |config: &ModelConfig, seed: u64| {
             let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: WORDS };
             let parameters = parameters(&RnnSearch::new(&settings, seed, &Device::flex()));
-            let views = parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..])));
-            Network::new(&views.collect(), config.reset)
+            let views = parameters
+                .iter()
+                .map(|(name, (shape, values))| (name.as_str(), Parameter::from((&shape[..], &values[..]))));
+            Network::new(&views.collect(), config.reset, false)
         };
         let kinds = kinds();
         let (sources, targets) = (sentences(5, 0), sentences(5, 3));
         let pairs: Vec<(&[u32], &[u32])> = sources.iter().zip(&targets).map(|(s, t)| (&s[..], &t[..])).collect();
-        let alone = |config: &ModelConfig, seed| force(&Engine::Packed(vec![network(config, seed)]), &pairs);
-        let twice = Engine::Packed(vec![network(&kinds[0], 1), network(&kinds[0], 1)]);
+        let alone = |config: &ModelConfig, seed| force(&packed(vec![network(config, seed)]), &pairs);
+        let twice = packed(vec![network(&kinds[0], 1), network(&kinds[0], 1)]);
         assert!(force(&twice, &pairs) == alone(&kinds[0], 1), "twice the same is the same");
         // The last has no attention: alignments are those of the others.
-        let three = Engine::Packed(vec![network(&kinds[0], 1), network(&kinds[1], 2), network(&kinds[2], 3)]);
+        let three = packed(vec![network(&kinds[0], 1), network(&kinds[1], 2), network(&kinds[2], 3)]);
         let members = [alone(&kinds[0], 1), alone(&kinds[1], 2), alone(&kinds[2], 3)];
         for (pair, found) in force(&three, &pairs).iter().enumerate() {
             for (i, log_prob) in found.token_log_probs.iter().enumerate() {
@@ -318,8 +347,9 @@ mod tests {
         // Louder, or all words would be as good.
         let louder: Vec<Vec<f32>> = parameters.values().map(|(_, v)| v.iter().map(|v| 3.0 * v).collect()).collect();
         let shapes = parameters.iter().zip(&louder);
-        let views = shapes.map(|((name, (shape, _)), values)| (name.as_str(), (&shape[..], &values[..])));
-        Engine::Packed(vec![Network::new(&views.collect(), Reset::After)])
+        let views =
+            shapes.map(|((name, (shape, _)), values)| (name.as_str(), Parameter::from((&shape[..], &values[..]))));
+        packed(vec![Network::new(&views.collect(), Reset::After, false)])
     }
 
     /// Words of the target vocabulary: those from 4 on, and UNK, can stand in a translation.

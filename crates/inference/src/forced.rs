@@ -31,6 +31,11 @@ struct Force<'p>(&'p [(&'p [u32], &'p [u32])]);
 impl Task for Force<'_> {
     type Result = Forced;
 
+    /// log p is that among all words.
+    fn words(&self, _source: usize) -> Option<&[u32]> {
+        None
+    }
+
     fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Forced> {
         let pairs: Vec<_> = sources.iter().map(|&source| self.0[source]).collect();
         let mut forced = vec![Forced::default(); pairs.len()];

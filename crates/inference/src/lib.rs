@@ -13,7 +13,9 @@ mod ranking;
 mod sampling;
 mod search;
 mod sentences;
+mod shortlist;
 mod split;
+mod tensors;
 mod translator;
 
 pub use consensus::Utility;
@@ -25,4 +27,6 @@ pub use rnnsearch_corpus::files;
 pub use sampling::Sampling;
 pub use search::{Constraints, Hypothesis, SearchOptions};
 pub use sentences::sentences;
+pub use shortlist::{Shortlist, ShortlistCounts};
+pub use tensors::Form;
 pub use translator::{Candidate, Request, TranslateOptions, Translation, Translator};

@@ -1,11 +1,10 @@
 //! Model files: weights, configuration and tokenizers in one safetensors file.
 //!
-//! The tensors are the parameters by name. The header's metadata holds one entry, `rnnsearch`: a JSON object with the format
+//! The tensors are the parameters by name, see [`Form`], and perhaps a [`Shortlist`]. The header's metadata holds one entry, `rnnsearch`: a JSON object with the format
 //! number, the configuration, the tokenizers, and a hash over all of it and the tensors, checked on reading.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -13,16 +12,20 @@ use memmap2::Mmap;
 use rnnsearch_config::{Config, DataConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
-use rnnsearch_numeric::network::Parameters;
+use rnnsearch_numeric::network::{Parameter, Parameters};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::InferenceError;
 use crate::files::write_atomic;
+use crate::tensors::{Form, Stored, Tensor, find_parameters, form_of, tensors_of};
+use crate::{InferenceError, Shortlist};
 
 /// The format this program reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The format of files that hold floats of 32 bits alone, which earlier versions can read too.
+const FIRST_FORMAT: u32 = 1;
 
 const KEY: &str = "rnnsearch";
 
@@ -30,6 +33,8 @@ const KEY: &str = "rnnsearch";
 #[derive(Debug)]
 pub struct Model {
     weights: Weights,
+    /// What translations are made of, where not of all words.
+    pub shortlist: Option<Shortlist>,
     /// The settings it was trained with, without where its data was.
     pub config: Config,
     /// How text becomes ids and back.
@@ -58,22 +63,19 @@ enum Weights {
     /// In memory.
     Own(BTreeMap<String, (Vec<usize>, Vec<f32>)>),
     /// In a file: pages are read when they are looked at, and shared by all processes that use it.
-    Mapped { file: Mmap, tensors: BTreeMap<String, (Vec<usize>, Range<usize>)> },
+    Mapped { file: Mmap, parameters: BTreeMap<String, Stored> },
 }
 
 impl Weights {
     fn views(&self) -> Parameters<'_> {
         match self {
-            Self::Own(parameters) => {
-                parameters.iter().map(|(name, (shape, values))| (name.as_str(), (&shape[..], &values[..]))).collect()
-            }
-            Self::Mapped { file, tensors } => tensors
+            Self::Own(parameters) => parameters
                 .iter()
-                .map(|(name, (shape, range))| {
-                    let values = floats_in(&file[range.clone()]).expect("the file was read so before");
-                    (name.as_str(), (&shape[..], values))
-                })
+                .map(|(name, (shape, values))| (name.as_str(), Parameter::from((&shape[..], &values[..]))))
                 .collect(),
+            Self::Mapped { file, parameters } => {
+                parameters.iter().map(|(name, stored)| (name.as_str(), stored.view(file))).collect()
+            }
         }
     }
 }
@@ -82,12 +84,22 @@ impl Model {
     /// A model of a network that was trained with this configuration.
     pub fn new(network: &RnnSearch, config: &Config, vocabularies: &Vocabularies) -> Self {
         let weights = Weights::Own(parameters(network));
-        Self { weights, config: config.clone(), vocabularies: vocabularies.clone() }
+        Self { weights, shortlist: None, config: config.clone(), vocabularies: vocabularies.clone() }
     }
 
-    /// The parameters by name, each with its shape and its values, row by row.
+    /// The parameters by name.
     pub fn parameters(&self) -> Parameters<'_> {
         self.weights.views()
+    }
+
+    /// The format of its file.
+    pub fn format(&self) -> u32 {
+        if self.form() == Form::Float32 && self.shortlist.is_none() { FIRST_FORMAT } else { FORMAT }
+    }
+
+    /// The form of its matrices.
+    pub fn form(&self) -> Form {
+        self.parameters().get("source_embedding").map_or(Form::Float32, form_of)
     }
 
     /// Whether another model has the same vocabularies, so that both can translate together.
@@ -101,8 +113,9 @@ impl Model {
     /// The network on a device.
     pub fn network(&self, device: &Device) -> RnnSearch {
         let network = RnnSearch::blank(&Self::settings(&self.config, &self.vocabularies), device);
-        let own =
-            |(name, (shape, values)): (&str, (&[usize], &[f32]))| (name.into(), (shape.to_vec(), values.to_vec()));
+        let own = |(name, parameter): (&str, Parameter)| {
+            (name.into(), (parameter.shape.to_vec(), parameter.floats().into_owned()))
+        };
         load_parameters(network, self.parameters().into_iter().map(own).collect()).expect("a model's parameters fit it")
     }
 
@@ -121,19 +134,30 @@ impl Model {
     ///
     /// If the configuration or a tokenizer cannot be written as text.
     pub fn to_bytes(&self) -> Result<Vec<u8>, InferenceError> {
-        let tensors: BTreeMap<&str, (&[usize], Vec<u8>)> =
-            self.parameters().into_iter().map(|(name, (shape, values))| (name, (shape, bytes_of(values)))).collect();
+        self.to_bytes_as(None)
+    }
+
+    /// As [`to_bytes`](Self::to_bytes), with the matrices in a form; without one they stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_bytes`](Self::to_bytes).
+    pub fn to_bytes_as(&self, form: Option<Form>) -> Result<Vec<u8>, InferenceError> {
+        let mut tensors = tensors_of(&self.parameters(), form);
+        tensors.extend(self.shortlist.iter().flat_map(Shortlist::tensors));
+        let first = tensors.values().all(|tensor| tensor.dtype == Dtype::F32);
         let mut header = Header {
-            format: FORMAT,
+            format: if first { FIRST_FORMAT } else { FORMAT },
             blake3: String::new(),
             config: portable(&self.config).to_toml().map_err(InferenceError::Config)?,
             source_tokenizer: self.vocabularies.source.to_json(),
             target_tokenizer: (!self.vocabularies.is_joint()).then(|| self.vocabularies.target.to_json()),
         };
-        header.blake3 = hash(&header, tensors.iter().map(|(name, (shape, bytes))| (*name, *shape, bytes.as_slice())));
-        let views = tensors
-            .iter()
-            .map(|(name, (shape, bytes))| Ok((name.to_string(), TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)));
+        let content = tensors.iter().map(|(name, tensor)| (name.as_str(), &tensor.shape[..], &tensor.bytes[..]));
+        header.blake3 = hash(&header, content);
+        let views = tensors.iter().map(|(name, Tensor { dtype, shape, bytes })| {
+            Ok((name.clone(), TensorView::new(*dtype, shape.clone(), bytes)?))
+        });
         let views: Vec<(String, TensorView)> =
             views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(InferenceError::Serialize)?;
         // One entry alone: the order of several would differ from run to run.
@@ -179,25 +203,19 @@ impl Model {
         }
         let header: Header = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
+        let mut tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
         let computed = hash(&header, tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data())));
         if computed != header.blake3 {
             return Err(damaged("its content does not match its checksum".into()));
         }
         let config = Config::from_toml(&header.config, &[]).map_err(|error| damaged(error.to_string()))?;
         let vocabularies = read_vocabularies(&header, path)?;
-        let shapes = tensors.iter().map(|(name, view)| (name.clone(), view.shape().to_vec())).collect();
+        let shortlist = Shortlist::take(&mut tensors, &vocabularies).map_err(damaged)?;
+        let parameters = find_parameters(&bytes, &tensors).map_err(damaged)?;
+        let shapes = parameters.iter().map(|(name, stored)| (name.clone(), stored.shape().to_vec())).collect();
         check_shapes(&Self::settings(&config, &vocabularies), shapes).map_err(|error| damaged(error.to_string()))?;
-        let mut places = BTreeMap::new();
-        for (name, view) in &tensors {
-            if view.dtype() != Dtype::F32 || floats_in(view.data()).is_none() {
-                return Err(damaged(format!("its tensor `{name}` is no row of 32-bit floats")));
-            }
-            let start = view.data().as_ptr() as usize - bytes.as_ptr() as usize;
-            places.insert(name.clone(), (view.shape().to_vec(), start..start + view.data().len()));
-        }
         drop(tensors);
-        Ok(Self { weights: Weights::Mapped { file: bytes, tensors: places }, config, vocabularies })
+        Ok(Self { weights: Weights::Mapped { file: bytes, parameters }, shortlist, config, vocabularies })
     }
 }
 
@@ -233,7 +251,7 @@ fn hash<'a>(header: &Header, tensors: impl Iterator<Item = (&'a str, &'a [usize]
     let mut hasher = blake3::Hasher::new();
     let mut add = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
+        hasher.update_rayon(bytes);
     };
     add(&header.format.to_le_bytes());
     add(header.config.as_bytes());
@@ -245,14 +263,4 @@ fn hash<'a>(header: &Header, tensors: impl Iterator<Item = (&'a str, &'a [usize]
         add(bytes);
     }
     hasher.finalize().to_hex().to_string()
-}
-
-fn bytes_of(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
-}
-
-/// The floats that bytes of a file hold: safetensors are little-endian, as all processors are that this program is built for.
-fn floats_in(bytes: &[u8]) -> Option<&[f32]> {
-    const { assert!(cfg!(target_endian = "little")) };
-    bytemuck::try_cast_slice(bytes).ok()
 }

@@ -32,6 +32,8 @@ pub struct SearchOptions {
     pub no_repeat_ngram: usize,
     /// Draw words instead of keeping the best hypotheses.
     pub sampling: Option<Sampling>,
+    /// Choose words from the model's shortlist, if it has one; log p is then that among its words.
+    pub shortlist: bool,
 }
 
 /// What the translation of a source must be like.
@@ -99,6 +101,10 @@ struct Search<'s> {
 
 impl Task for Search<'_> {
     type Result = Vec<Hypothesis>;
+
+    fn words(&self, source: usize) -> Option<&[u32]> {
+        self.options.shortlist.then_some(&self.constraints[source].prefix)
+    }
 
     fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Vec<Hypothesis>> {
         let beam = |&source: &usize| Beam::new(self.sources[source], self.constraints[source], self.options);
@@ -374,6 +380,7 @@ mod tests {
             max_extra: 0,
             no_repeat_ngram: 0,
             sampling: None,
+            shortlist: true,
         }
     }
 

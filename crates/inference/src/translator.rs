@@ -50,6 +50,7 @@ impl From<&TranslationConfig> for TranslateOptions {
                 max_extra: config.max_extra,
                 no_repeat_ngram: config.no_repeat_ngram,
                 sampling: None,
+                shortlist: true,
             },
             consensus: None,
             batch_size: 64,

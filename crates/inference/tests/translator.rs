@@ -6,7 +6,10 @@ use burn::tensor::Device;
 use rnnsearch_config::{Attention, Config, TokenizerKind};
 use rnnsearch_corpus::Vocabularies;
 use rnnsearch_decoder::RnnSearch;
-use rnnsearch_inference::{InferenceError, Model, TranslateOptions, Translation, Translator};
+use rnnsearch_inference::{
+    Form, InferenceError, Model, Request, ShortlistCounts, TranslateOptions, Translation, Translator,
+};
+use rnnsearch_numeric::network::Parameter;
 
 const TEXT: [(&str, &str); 6] = [
     ("the small house is red", "la petite maison est rouge"),
@@ -41,13 +44,25 @@ fn opinionated(config: &Config) -> Translator {
 
 fn opinionated_from(config: &Config, seed: u64) -> Translator {
     let model = model(config, seed);
-    let louder = |values: &[f32]| values.iter().map(|value| 4.0 * value).collect();
-    let louder =
-        model.parameters().into_iter().map(|(name, (shape, values))| (name.into(), (shape.to_vec(), louder(values))));
-    let device = Device::flex();
-    let blank = RnnSearch::blank(&Model::settings(config, &model.vocabularies), &device);
+    Translator::new(changed(&model, 4.0), &Device::flex())
+}
+
+/// A model with the same weights in 32-bit floats, times a factor.
+fn changed(model: &Model, factor: f32) -> Model {
+    let louder = |parameter: &Parameter| parameter.floats().iter().map(|value| factor * value).collect();
+    let parameters = model.parameters();
+    let louder = parameters.iter().map(|(&name, p)| (name.into(), (p.shape.to_vec(), louder(p))));
+    let blank = RnnSearch::blank(&Model::settings(&model.config, &model.vocabularies), &Device::flex());
     let network = rnnsearch_decoder::load_parameters(blank, louder.collect()).unwrap();
-    Translator::new(Model::new(&network, config, &model.vocabularies), &device)
+    Model::new(&network, &model.config, &model.vocabularies)
+}
+
+/// A model as it is read from a file of its bytes.
+fn read(bytes: &[u8]) -> Result<Model, InferenceError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    std::fs::write(&path, bytes).unwrap();
+    Model::load(&path)
 }
 
 fn options(batch_size: usize) -> TranslateOptions {
@@ -106,6 +121,80 @@ fn a_model_file_gives_back_the_model_and_the_same_bytes() {
         assert_eq!(loaded.config.model, config.model);
         assert_eq!(loaded.to_bytes().unwrap(), std::fs::read(&path).unwrap());
         assert_eq!(loaded.vocabularies.source.encode("a cat").ids, model.vocabularies.source.encode("a cat").ids);
+    }
+}
+
+#[test]
+fn smaller_forms_hold_nearly_the_same() {
+    let device = Device::flex();
+    for (share, tie) in [(false, false), (true, true)] {
+        let mut config = config();
+        (config.model.share_embeddings, config.model.tie_output) = (share, tie);
+        let full = changed(&model(&config, 2), 4.0);
+        let size = full.to_bytes().unwrap().len();
+        for (form, within) in [(Form::Float16, 0.01), (Form::Int8, 0.5)] {
+            let bytes = full.to_bytes_as(Some(form)).unwrap();
+            assert!(bytes.len() < size);
+            let small = read(&bytes).unwrap();
+            assert_eq!((small.form(), small.format()), (form, 2));
+            assert!(small.to_bytes().unwrap() == bytes, "what is read is written again");
+            for (name, parameter) in full.parameters() {
+                let largest = parameter.floats().iter().fold(0f32, |max, x| max.max(x.abs()));
+                for (a, b) in parameter.floats().iter().zip(&*small.parameters()[name].floats()) {
+                    assert!((a - b).abs() <= largest / 250.0, "{name}: {a} {b}");
+                }
+            }
+            // Products of integers against those of the very same numbers as floats, and both against the model.
+            let [full, floats] =
+                [changed(&full, 1.0), changed(&small, 1.0)].map(|model| Translator::new(model, &device));
+            let small = Translator::new(small, &device);
+            for (source, target) in TEXT {
+                let [full, floats, small] =
+                    [&full, &floats, &small].map(|translator| translator.force(&[(source, target)], 1)[0].0.log_prob());
+                assert!((small - full).abs() < within * full.abs(), "{form:?}: {small} {full}");
+                assert!((small - floats).abs() < 0.05 * floats.abs(), "{form:?}: {small} {floats}");
+            }
+        }
+    }
+}
+
+#[test]
+fn translations_are_made_of_the_shortlist() {
+    let device = Device::flex();
+    let teacher = opinionated(&config());
+    let mut counts = ShortlistCounts::new(&teacher);
+    counts.see(&TEXT);
+    let sources: Vec<&str> = TEXT.iter().map(|(source, _)| *source).chain(["cat", "", "the zebra ☃"]).collect();
+    for form in [Form::Float32, Form::Int8] {
+        let with = |frequent: usize, proposals: usize| {
+            let mut model = changed(&model(&config(), 3), 4.0);
+            model.shortlist = Some(counts.shortlist(frequent, proposals));
+            let bytes = model.to_bytes_as(Some(form)).unwrap();
+            let model = read(&bytes).unwrap();
+            assert!(model.shortlist == Some(counts.shortlist(frequent, proposals)) && model.format() == 2);
+            Translator::new(model, &device)
+        };
+        let few = with(2, 3);
+        let mut all_words = options(4);
+        all_words.search.shortlist = false;
+        let free = texts(&few.translate(&sources, &all_words));
+        // A list of all words is none.
+        assert_eq!(texts(&with(1000, 3).translate(&sources, &options(4))), free);
+        let found = few.translate(&sources, &options(4));
+        assert_ne!(texts(&found), free);
+        for translation in &found {
+            let tokens = &translation.candidates[0].tokens;
+            let different: std::collections::BTreeSet<&String> = tokens.iter().collect();
+            let words = translation.source.len() + 1;
+            assert!(different.len() <= 2 + 4 + 3 * words, "{tokens:?}");
+        }
+        // Whatever the company, and with a beginning of words that no list has.
+        for batch_size in [1, 2, 64] {
+            assert_eq!(texts(&few.translate(&sources, &options(batch_size))), texts(&found));
+        }
+        let request = Request { text: "a cat".into(), prefix: "☃ où".into(), ..Request::default() };
+        let begun = &few.translate_as(&[request], &options(1))[0].candidates[0];
+        assert!(begun.text.starts_with("☃ où") && begun.log_prob.is_finite(), "{}", begun.text);
     }
 }
 

@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
 use rnnsearch_numeric::gru::{Gru, GruTape};
 use rnnsearch_numeric::output::Output;
-use rnnsearch_numeric::product::{Matrix, Packed, Write, product_of};
+use rnnsearch_numeric::product::{Int8, IntegerRows, Matrix, Packed, Write, product_of};
 use rnnsearch_numeric::{Memory, Reset};
 
 const UNITS: [usize; 2] = [256, 512];
@@ -39,6 +39,19 @@ fn packed_product(bencher: Bencher, n: usize) {
     let mut c = vec![0.0; BATCH * 3 * n];
     bencher.counter(operations(BATCH, n, 3 * n)).bench_local(|| {
         packed.multiply(black_box(&rows), &mut c.chunks_exact_mut(3 * n).collect::<Vec<_>>(), Write::Set);
+    });
+}
+
+/// The same with a weight of 8-bit integers; rows become integers in the time.
+#[divan::bench(args = UNITS)]
+fn int8_product(bencher: Bencher, n: usize) {
+    let (weight, a) = (vec![3; n * 3 * n], numbers(BATCH * n));
+    let int8 = Int8::new(n, weight.chunks_exact(n).map(|column| (column, 0.01)));
+    let rows: Vec<&[f32]> = a.chunks_exact(n).collect();
+    let mut c = vec![0.0; BATCH * 3 * n];
+    bencher.counter(operations(BATCH, n, 3 * n)).bench_local(|| {
+        let mut c: Vec<&mut [f32]> = c.chunks_exact_mut(3 * n).collect();
+        int8.multiply_shared(false, &IntegerRows::new(black_box(&rows)), &mut c, Write::Set);
     });
 }
 

@@ -5,6 +5,7 @@
 
 use crate::Reset;
 use crate::linear::sum_of_rows;
+use crate::network::{Operand, Parameter, Weight};
 use crate::product::{Matrix, Packed, Write, product};
 use crate::rows::{columns, read};
 use crate::vector;
@@ -14,9 +15,9 @@ use crate::vector;
 pub(crate) struct Cell {
     n: usize,
     /// [U_r | U_z].
-    gates: Packed,
+    gates: Weight,
     /// U.
-    candidate: Packed,
+    candidate: Weight,
     bias: Option<Vec<f32>>,
     reset: Reset,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Step<'s, 'g, 'i> {
     /// h, the state before.
     pub previous: &'s [&'s [f32]],
     /// h where it enters the recurrent products: after dropout.
-    pub input: &'s [&'s [f32]],
+    pub input: &'s Operand<'s>,
     /// W x + b for the three gates; becomes r, z, h~.
     pub gates: &'s mut [&'g mut [f32]],
     pub inner: &'s mut [&'i mut [f32]],
@@ -35,10 +36,16 @@ pub(crate) struct Step<'s, 'g, 'i> {
 impl Cell {
     /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`.
     pub(crate) fn new(weight: &[f32], bias: Option<&[f32]>, reset: Reset, n: usize) -> Self {
-        let weight = Matrix::new(weight, n, 3 * n);
-        let gates = || Packed::new(weight.columns(0..2 * n));
-        let (gates, candidate) = rayon::join(gates, || Packed::new(weight.columns(2 * n..3 * n)));
-        Self { n, gates, candidate, bias: bias.map(<[f32]>::to_vec), reset }
+        let shape = [n, 3 * n];
+        Self::of_parameters(&Parameter::from((&shape[..], weight)), bias.map(<[f32]>::to_vec), reset)
+    }
+
+    /// Packs [U_r | U_z | U], `[n, 3n]`, in whatever form.
+    pub(crate) fn of_parameters(weight: &Parameter, bias: Option<Vec<f32>>, reset: Reset) -> Self {
+        let n = weight.shape[0];
+        let gates = || Weight::new(weight, 0..2 * n);
+        let (gates, candidate) = rayon::join(gates, || Weight::new(weight, 2 * n..3 * n));
+        Self { n, gates, candidate, bias, reset }
     }
 
     /// The size of a state.
@@ -65,15 +72,16 @@ impl Cell {
     }
 
     /// Adds U (r ∘ h) to the candidate.
-    fn candidate_before(&self, input: &[&[f32]], gates: &mut [&mut [f32]], inner: &mut [&mut [f32]]) {
-        for ((gates, input), inner) in gates.iter().zip(input).zip(inner.iter_mut()) {
+    fn candidate_before(&self, input: &Operand, gates: &mut [&mut [f32]], inner: &mut [&mut [f32]]) {
+        for ((gates, input), inner) in gates.iter().zip(input.rows()).zip(inner.iter_mut()) {
             vector::multiply(inner, &gates[..self.n], input);
         }
-        self.candidate.multiply(&read(inner, 0, self.n), &mut columns(gates, 2 * self.n, 3 * self.n), Write::Add);
+        let inner = read(inner, 0, self.n);
+        self.candidate.multiply(&Operand::from(&inner[..]), &mut columns(gates, 2 * self.n, 3 * self.n), Write::Add);
     }
 
     /// Adds r ∘ (U h + b_u) to the candidate.
-    fn candidate_after(&self, input: &[&[f32]], gates: &mut [&mut [f32]], inner: &mut [&mut [f32]]) {
+    fn candidate_after(&self, input: &Operand, gates: &mut [&mut [f32]], inner: &mut [&mut [f32]]) {
         match &self.bias {
             Some(bias) => inner.iter_mut().for_each(|inner| inner.copy_from_slice(bias)),
             None => inner.iter_mut().for_each(|inner| inner.fill(0.0)),

@@ -2,6 +2,7 @@
 
 use crate::Reset;
 use crate::cell::{Cell, CellBackward, Step, StepBackward, Steps, mask};
+use crate::network::Operand;
 use crate::rows::{Deal, Rows, only, play, read, row};
 use crate::vector;
 
@@ -239,8 +240,8 @@ impl<'s> Active<'s> {
             vector::multiply(dropped, state, mask);
         }
         let dropped: Vec<&[f32]> = dropped.chunks_exact(n).collect();
-        let input = if dropped.is_empty() { &self.previous } else { &dropped };
-        let step = Step { previous: &self.previous, input, gates: &mut self.gates, inner: &mut self.inner };
+        let input = Operand::from(if dropped.is_empty() { &self.previous[..] } else { &dropped });
+        let step = Step { previous: &self.previous, input: &input, gates: &mut self.gates, inner: &mut self.inner };
         cell.forward(step, &mut self.next);
     }
 }

@@ -390,6 +390,20 @@ vectorised! {
         f32::from_bits(lanes.into_iter().max().unwrap_or(0))
     }
 
+    /// x as integers of -127 to 127 times a scale, which is returned: the largest number becomes ±127. Where a number is not
+    /// finite, the scale is not.
+    pub fn to_integers(x: &[f32], integers: &mut [i8]) -> f32 {
+        /// 1.5 · 2^23: adding it leaves the nearest integer in the low bits.
+        const ROUND: f32 = 12_582_912.0;
+        let largest = largest::<FUSED>(x, x.len(), x.len().max(1));
+        let factor = 127.0 / largest;
+        let factor = if factor.is_finite() { factor } else { 0.0 };
+        for (integer, x) in integers.iter_mut().zip(x) {
+            *integer = (x * factor + ROUND).to_bits() as i8;
+        }
+        largest / 127.0
+    }
+
     /// The cross-entropy of one token; `logits` becomes its gradient.
     ///
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{Attention, Config};
-use rnnsearch_inference::{FORMAT, Model};
+use rnnsearch_inference::{Form, Model, Shortlist};
 use serde_json::{Value, json};
 
 use crate::args::Info;
@@ -14,7 +14,7 @@ use crate::output::print;
 /// Tells what a model is.
 pub fn run(args: &Info) -> Result<()> {
     let model = Model::load(&args.model)?;
-    let count: usize = model.parameters().values().map(|(_, values)| values.len()).sum();
+    let count: usize = model.parameters().values().map(|parameter| parameter.shape.iter().product::<usize>()).sum();
     print(&if args.json { json(&model, count).to_string() + "\n" } else { text(&model, count) })
 }
 
@@ -22,10 +22,15 @@ fn text(model: &Model, parameters: usize) -> String {
     let config = &model.config;
     let mut text = String::new();
     let mut line = |name: &str, value: String| writeln!(text, "{name:<12}{value}").expect("a string takes all");
-    line("format", FORMAT.to_string());
+    line("format", model.format().to_string());
     line("languages", format!("{} to {}", config.data.source_language, config.data.target_language));
     line("parameters", HumanCount(parameters as u64).to_string());
+    line("weights", weights(model.form()).into());
     line("vocabulary", vocabulary(model));
+    if let Some(shortlist) = &model.shortlist {
+        let [frequent, proposals] = shortlist.sizes();
+        line("shortlist", format!("{frequent} words for every source, up to {proposals} more for each source word"));
+    }
     let sizes = &config.model;
     line("embedding", sizes.embedding.to_string());
     line("encoder", format!("{} x 2 x {} units", sizes.encoder_layers, sizes.encoder_hidden));
@@ -40,6 +45,14 @@ fn text(model: &Model, parameters: usize) -> String {
     line("readout", format!("{} maxout units", sizes.readout));
     line("search", search(config));
     text
+}
+
+fn weights(form: Form) -> &'static str {
+    match form {
+        Form::Float32 => "32-bit floats",
+        Form::Float16 => "16-bit floats",
+        Form::Int8 => "8-bit integers",
+    }
 }
 
 fn vocabulary(model: &Model) -> String {
@@ -61,10 +74,12 @@ fn search(config: &Config) -> String {
 fn json(model: &Model, parameters: usize) -> Value {
     let config = &model.config;
     json!({
-        "format": FORMAT,
+        "format": model.format(),
         "source_language": config.data.source_language,
         "target_language": config.data.target_language,
         "parameters": parameters,
+        "weights": weights(model.form()),
+        "shortlist": model.shortlist.as_ref().map(Shortlist::sizes),
         "source_vocabulary": model.vocabularies.source.vocab_size(),
         "target_vocabulary": model.vocabularies.target.vocab_size(),
         "tokenizer": config.tokenizer,

@@ -1,10 +1,11 @@
 //! `config`, `export` and `info`.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{FIXTURE, assert_fails, contents, corpus, rnnsearch, stdout, with_model};
+use crate::common::{FIXTURE, assert_fails, contents, corpus, rnnsearch, stdout, test_sources, with_model};
 
 #[test]
 fn the_default_configuration_is_valid_once_it_has_a_corpus() {
@@ -70,6 +71,50 @@ fn an_exported_model_is_the_model() {
     export().args(["--overwrite", "--quiet"]).assert().success().stderr("");
     assert_eq!(fs::read(&file).unwrap(), FIXTURE.model());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn exported_models_can_be_smaller_and_quicker() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.safetensors");
+    let export = |from: &Path, args: &[&str]| {
+        let mut export = rnnsearch(["export"]);
+        export.arg(from).arg(&file).args(args);
+        export
+    };
+    let info = || -> Value { serde_json::from_str(&stdout(rnnsearch(["info", "--json"]).arg(&file))).unwrap() };
+    let translate = |model: &Path, args: &[&str]| {
+        stdout(rnnsearch(["translate"]).arg(model).args(args).write_stdin(test_sources().join("\n")))
+    };
+    let full = translate(&FIXTURE.run, &[]);
+    export(&FIXTURE.run, &["--quantize", "float16"]).assert().success();
+    assert_eq!((&info()["weights"], &info()["shortlist"]), (&"16-bit floats".into(), &Value::Null));
+    assert_eq!(translate(&file, &[]), full);
+
+    let int8 = ["--quantize", "int8", "--shortlist", "30", "--frequent", "40", "--overwrite"];
+    let learnt = predicates::str::contains("learnt a shortlist from 300 pairs");
+    export(&FIXTURE.run, &int8).assert().success().stdout("").stderr(learnt);
+    assert_eq!((&info()["weights"], &info()["shortlist"]), (&"8-bit integers".into(), &serde_json::json!([44, 30])));
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.len() < FIXTURE.model().len());
+    let same = |found: &str| found.lines().zip(full.lines()).filter(|(a, b)| a == b).count();
+    let count = test_sources().len();
+    for args in [&[][..], &["--beam", "1"], &["--no-shortlist"]] {
+        let found = same(&translate(&file, args));
+        // So small a network is rounded coarsely.
+        assert!(found * 10 >= count * 7, "{args:?}: {found} of {count} translations are the same");
+    }
+    // An exported model does not know its corpus.
+    let exported = folder.path().join("exported.safetensors");
+    fs::copy(FIXTURE.run.join("model.safetensors"), &exported).unwrap();
+    assert_fails(&mut export(&exported, &int8), 2, &["no run folder", "--source and --target"]);
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+    let [source, target] = ["train.en", "train.fr"].map(|name| FIXTURE.folder.join(name));
+    let corpus = ["--source", source.to_str().unwrap(), "--target", target.to_str().unwrap()];
+    export(&exported, &[&int8[..], &corpus].concat()).assert().success();
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+    assert_fails(&mut export(&exported, &corpus), 2, &["--shortlist"]);
+    assert_fails(&mut export(&exported, &["--quantize", "int4"]), 2, &["int4", "float16, int8"]);
 }
 
 #[test]

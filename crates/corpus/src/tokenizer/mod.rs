@@ -14,11 +14,11 @@ mod vocabularies;
 
 use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 
 use rayon::prelude::*;
 use rnnsearch_config::TokenizerKind;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokenizers::{Model, ModelWrapper};
 
 pub use decode::Decoded;
@@ -62,6 +62,26 @@ pub struct Tokenizer {
     pieces: Vec<Piece>,
 }
 
+/// A `tokenizer.json`.
+#[derive(Deserialize)]
+struct TokenizerFile {
+    model: ModelWrapper,
+    #[serde(default)]
+    truncation: Value,
+    #[serde(default)]
+    padding: Value,
+    #[serde(default)]
+    added_tokens: Value,
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    post_processor: Value,
+    #[serde(default)]
+    decoder: Value,
+}
+
 /// A text as tokens, without special tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoded {
@@ -89,19 +109,23 @@ impl Tokenizer {
     /// such a file may be a fine tokenizer, but would not give the text back that it was given.
     pub fn from_json(json: &str, file: &str) -> Result<Self, CorpusError> {
         let failed = |reason: String| CorpusError::Tokenizer { file: file.to_owned(), reason };
-        let inner = tokenizers::Tokenizer::from_str(json).map_err(|error| failed(error.to_string()))?;
-        let kind = kind_of(inner.get_model());
-        let value: Value = serde_json::from_str(json).map_err(|error| failed(error.to_string()))?;
-        let lowercase = value["normalizer"]["normalizers"][0]["type"] == "Lowercase";
-        let tokenizer = Self::assemble(kind, lowercase, inner.get_model().clone()).map_err(failed)?;
-        let expected: Value = serde_json::from_str(&tokenizer.to_json()).map_err(|error| failed(error.to_string()))?;
-        for key in ["truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder"]
-        {
-            if value[key] != expected[key] {
-                return Err(failed(format!("its `{key}` is not the one that rnnsearch writes")));
-            }
+        let file: TokenizerFile = serde_json::from_str(json).map_err(|error| failed(error.to_string()))?;
+        let lowercase = file.normalizer["normalizers"][0]["type"] == "Lowercase";
+        let tokenizer = Self::assemble(kind_of(&file.model), lowercase, file.model).map_err(failed)?;
+        let inner = &tokenizer.inner;
+        let steps = [
+            ("truncation", file.truncation, Value::Null),
+            ("padding", file.padding, Value::Null),
+            ("added_tokens", file.added_tokens, json!([])),
+            ("normalizer", file.normalizer, json!(inner.get_normalizer())),
+            ("pre_tokenizer", file.pre_tokenizer, json!(inner.get_pre_tokenizer())),
+            ("post_processor", file.post_processor, Value::Null),
+            ("decoder", file.decoder, json!(inner.get_decoder())),
+        ];
+        match steps.iter().find(|(_, found, expected)| found != expected) {
+            Some((key, ..)) => Err(failed(format!("its `{key}` is not the one that rnnsearch writes"))),
+            None => Ok(tokenizer),
         }
-        Ok(tokenizer)
     }
 
     /// The `tokenizer.json`; the same vocabulary always gives the same bytes.
@@ -133,6 +157,11 @@ impl Tokenizer {
     /// The token of an id as it is shown to people: a space is `▁`, a byte `<0xE2>`.
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.get_model().id_to_token(id).map(|token| shown(&token))
+    }
+
+    /// The id here of what is token `id` in another tokenizer; none where this one has no such token.
+    pub fn same_token(&self, other: &Self, id: u32) -> Option<u32> {
+        self.inner.get_model().token_to_id(&other.inner.get_model().id_to_token(id)?)
     }
 
     /// Encodes a text, with the place of every token in it.

@@ -6,6 +6,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod half;
+mod int8;
 mod packed;
 mod precision;
 mod tile;
@@ -16,6 +17,7 @@ use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
 use rnnsearch_config::Precision;
 
+pub use int8::{Int8, IntegerRows};
 pub use packed::Packed;
 pub use precision::{is_available, with_precision};
 

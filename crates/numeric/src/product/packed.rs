@@ -11,8 +11,33 @@ use crate::Instructions;
 /// The widest panel of any instruction set.
 const WIDEST: usize = 48;
 
-/// Bytes of a cache line. Panels start at one, so that no vector lies in two.
-const LINE: usize = 64;
+/// Elements from the start of a cache line on, so that no vector lies in two.
+#[derive(Debug)]
+pub(super) struct Aligned<T> {
+    buffer: Vec<T>,
+    from: usize,
+    len: usize,
+}
+
+impl<T: Copy> Aligned<T> {
+    /// Bytes of a cache line.
+    const LINE: usize = 64;
+
+    pub(super) fn new(len: usize, value: T) -> Self {
+        let slack = Self::LINE / size_of::<T>();
+        let buffer = vec![value; len + slack];
+        let from = buffer.as_ptr().align_offset(Self::LINE).min(slack);
+        Self { buffer, from, len }
+    }
+
+    pub(super) fn as_ref(&self) -> &[T] {
+        &self.buffer[self.from..][..self.len]
+    }
+
+    pub(super) fn as_mut(&mut self) -> &mut [T] {
+        &mut self.buffer[self.from..][..self.len]
+    }
+}
 
 /// A weight `[k, n]` in the order in which the inner loop reads it: panels of some columns, row after row.
 ///
@@ -20,9 +45,7 @@ const LINE: usize = 64;
 /// its neighbours.
 #[derive(Debug)]
 pub struct Packed {
-    buffer: Vec<f32>,
-    /// The first element at the start of a cache line.
-    from: usize,
+    elements: Aligned<f32>,
     k: usize,
     n: usize,
     instructions: Instructions,
@@ -42,17 +65,15 @@ impl Packed {
     pub fn with(instructions: Instructions, weight: Matrix) -> Self {
         assert!(instructions <= Instructions::available() && weight.is_within());
         let (k, n, lanes) = (weight.rows, weight.columns, lanes(instructions));
-        let size = k * n.next_multiple_of(lanes);
-        let mut buffer = vec![0.0; size + LINE / size_of::<f32>()];
-        let from = buffer.as_ptr().align_offset(LINE).min(LINE / size_of::<f32>());
-        let mut rest = &mut buffer[from..][..size];
+        let mut elements = Aligned::new(k * n.next_multiple_of(lanes), 0.0);
+        let mut rest = elements.as_mut();
         for columns in panels(n, lanes) {
             let width = columns.len().next_multiple_of(lanes);
             let panel;
             (panel, rest) = rest.split_at_mut(k * width);
             pack_panel(instructions, weight.columns(columns), panel, width);
         }
-        Self { buffer, from, k, n, instructions }
+        Self { elements, k, n, instructions }
     }
 
     /// The rows and columns of the weight.
@@ -77,28 +98,11 @@ impl Packed {
     ///
     /// If the shapes do not fit.
     pub fn multiply_shared(&self, shared: bool, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
-        /// The elements of a weight that are worth waking a thread for.
-        const WORTH_A_THREAD: usize = 1 << 16;
-        let threads = rayon::current_num_threads().min(self.k * self.n / WORTH_A_THREAD);
-        if !shared || threads < 2 {
-            return self.multiply(a, c, write);
-        }
         self.check(a, c);
         let panels: Vec<Panel> = self.panels().collect();
-        let mut rest: Vec<&mut [f32]> = c.iter_mut().map(|row| &mut **row).collect();
-        let part = |panels| {
-            let width = Panel::columns(panels).len();
-            let (part, others) = std::mem::take(&mut rest).into_iter().map(|row| row.split_at_mut(width)).unzip();
-            rest = others;
-            (panels, part)
-        };
-        let parts: Vec<(&[Panel], Vec<&mut [f32]>)> = panels.chunks(panels.len().div_ceil(threads)).map(part).collect();
-        parts.into_par_iter().with_max_len(1).for_each(|(panels, mut c)| {
-            let from = Panel::columns(panels).start;
-            for panel in panels {
-                let columns = panel.columns.start - from..panel.columns.end - from;
-                Panel { columns, ..*panel }.multiply(a, &mut c, write);
-            }
+        let columns: Vec<Range<usize>> = panels.iter().map(|panel| panel.columns.clone()).collect();
+        share_columns(shared, self.k * self.n, &columns, c, |panel, columns, c| {
+            Panel { columns, ..panels[panel] }.multiply(a, c, write);
         });
     }
 
@@ -108,7 +112,7 @@ impl Packed {
     }
 
     fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
-        let (mut rest, lanes) = (&self.buffer[self.from..], lanes(self.instructions));
+        let (mut rest, lanes) = (self.elements.as_ref(), lanes(self.instructions));
         panels(self.n, lanes).map(move |columns| {
             let vectors = columns.len().div_ceil(lanes);
             let elements;
@@ -126,6 +130,38 @@ pub(super) fn panels(n: usize, lanes: usize) -> impl Iterator<Item = Range<usize
     (0..count).map(move |panel| border(panel)..n.min(border(panel + 1)))
 }
 
+/// Runs `multiply` for every panel of a weight of `size` elements, with the panel's number, its columns in the rows it gets, and
+/// these rows of C: all of them, or if `shared` is set and the weight is large enough, the columns of a thread.
+pub(super) fn share_columns(
+    shared: bool,
+    size: usize,
+    panels: &[Range<usize>],
+    c: &mut [&mut [f32]],
+    multiply: impl Fn(usize, Range<usize>, &mut [&mut [f32]]) + Sync,
+) {
+    /// The elements of a weight that are worth waking a thread for.
+    const WORTH_A_THREAD: usize = 1 << 16;
+    let threads = rayon::current_num_threads().min(size / WORTH_A_THREAD);
+    if !shared || threads < 2 {
+        return panels.iter().enumerate().for_each(|(panel, columns)| multiply(panel, columns.clone(), c));
+    }
+    let of_thread = panels.len().div_ceil(threads);
+    let mut rest: Vec<&mut [f32]> = c.iter_mut().map(|row| &mut **row).collect();
+    let part = |(first, panels): (usize, &[Range<usize>])| {
+        let from = panels[0].start;
+        let width = panels[panels.len() - 1].end - from;
+        let (part, others) = std::mem::take(&mut rest).into_iter().map(|row| row.split_at_mut(width)).unzip();
+        rest = others;
+        (first * of_thread, from, part)
+    };
+    let parts: Vec<(usize, usize, Vec<&mut [f32]>)> = panels.chunks(of_thread).enumerate().map(part).collect();
+    parts.into_par_iter().with_max_len(1).for_each(|(first, from, mut c)| {
+        for (panel, columns) in panels.iter().enumerate().skip(first).take(of_thread) {
+            multiply(panel, columns.start - from..columns.end - from, &mut c);
+        }
+    });
+}
+
 /// Some columns of a matrix `[k, n]`, packed.
 struct Panel<'p> {
     instructions: Instructions,
@@ -136,30 +172,28 @@ struct Panel<'p> {
 }
 
 impl Panel<'_> {
-    /// The columns of neighbours.
-    fn columns(panels: &[Self]) -> Range<usize> {
-        panels.first().map_or(0, |panel| panel.columns.start)..panels.last().map_or(0, |panel| panel.columns.end)
-    }
-
     /// Writes the panel's columns of C ← A B or C + A B, for rows `c` of n elements and rows `a` of k.
     fn multiply(&self, mut a: &[&[f32]], mut c: &mut [&mut [f32]], write: Write) {
         while !a.is_empty() {
-            let (taken, remaining) = a.split_at(self.height(a.len()));
+            let (taken, remaining) = a.split_at(a.len().min(self.highest()));
             let (written, rest) = c.split_at_mut(taken.len());
             (a, c) = (remaining, rest);
             match taken.len() {
                 8 => self.tile::<8>(taken, written, write),
+                7 => self.tile::<7>(taken, written, write),
+                6 => self.tile::<6>(taken, written, write),
+                5 => self.tile::<5>(taken, written, write),
                 4 => self.tile::<4>(taken, written, write),
+                3 => self.tile::<3>(taken, written, write),
                 2 => self.tile::<2>(taken, written, write),
                 _ => self.tile::<1>(taken, written, write),
             }
         }
     }
 
-    /// How many of `rows` rows the next tile takes.
-    fn height(&self, rows: usize) -> usize {
-        let heights: &[usize] = if self.instructions == Instructions::Avx512 { &[8, 4, 2, 1] } else { &[4, 2, 1] };
-        *heights.iter().find(|height| **height <= rows).expect("rows is not 0")
+    /// The most rows of a tile: their sums stay in registers.
+    fn highest(&self) -> usize {
+        if self.instructions == Instructions::Avx512 { 8 } else { 4 }
     }
 
     fn tile<const M: usize>(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {

@@ -1,0 +1,316 @@
+//! Parameters as model files hold them, and what products and look-ups make of them.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+use crate::product::{Int8, IntegerRows, Matrix, Packed, Write};
+
+/// Parameters by the names that model files give them.
+pub type Parameters<'p> = BTreeMap<&'p str, Parameter<'p>>;
+
+/// A parameter, row after row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter<'p> {
+    /// Its sizes.
+    pub shape: &'p [usize],
+    /// Its elements.
+    pub values: Values<'p>,
+}
+
+/// Elements in one of the forms that they are stored in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Values<'p> {
+    /// 32-bit floats.
+    Float32(&'p [f32]),
+    /// 16-bit floats.
+    Float16(&'p [f16]),
+    /// A matrix of integers of -127 to 127, each times the scale of its line.
+    Int8 {
+        /// The integers.
+        integers: &'p [i8],
+        /// A scale for each line.
+        scales: &'p [f32],
+        /// What a line is: of embeddings a row, of other matrices a column.
+        line: Line,
+    },
+}
+
+/// A row or a column of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Lines are rows.
+    Row,
+    /// Lines are columns.
+    Column,
+}
+
+impl<'p> From<(&'p [usize], &'p [f32])> for Parameter<'p> {
+    fn from((shape, values): (&'p [usize], &'p [f32])) -> Self {
+        Self { shape, values: Values::Float32(values) }
+    }
+}
+
+impl<'p> Parameter<'p> {
+    /// The elements as numbers.
+    pub fn floats(&self) -> Cow<'p, [f32]> {
+        match self.values {
+            Values::Float32(values) => Cow::Borrowed(values),
+            Values::Float16(values) => {
+                let mut floats = vec![0.0; values.len()];
+                values.convert_to_f32_slice(&mut floats);
+                Cow::Owned(floats)
+            }
+            Values::Int8 { integers, scales, line } => {
+                let columns = self.shape[1];
+                let scale = |place: usize| match line {
+                    Line::Row => scales[place / columns],
+                    Line::Column => scales[place % columns],
+                };
+                Cow::Owned((0..).zip(integers).map(|(place, &integer)| f32::from(integer) * scale(place)).collect())
+            }
+        }
+    }
+
+    /// The integers of some columns, column after column, and their scales.
+    fn integer_columns(&self, columns: Range<usize>) -> Option<(Vec<i8>, &'p [f32])> {
+        /// The side of the squares that are turned at a time: both sides of it stay in the first cache.
+        const SQUARE: usize = 64;
+        let Values::Int8 { integers, scales, line: Line::Column } = self.values else { return None };
+        let (rows, width) = (self.shape[0], self.shape[1]);
+        let mut turned = vec![0; rows * columns.len()];
+        for first in (0..rows).step_by(SQUARE) {
+            for start in columns.clone().step_by(SQUARE) {
+                for row in first..rows.min(first + SQUARE) {
+                    for column in start..columns.end.min(start + SQUARE) {
+                        turned[(column - columns.start) * rows + row] = integers[row * width + column];
+                    }
+                }
+            }
+        }
+        Some((turned, &scales[columns]))
+    }
+}
+
+/// Rows that are multiplied by weights; they become integers when first they meet a weight of integers.
+pub(crate) struct Operand<'r> {
+    rows: Vec<&'r [f32]>,
+    integers: OnceCell<IntegerRows>,
+}
+
+impl<'r> Operand<'r> {
+    /// The rows of a buffer.
+    pub(crate) fn of(buffer: &'r [f32], width: usize) -> Self {
+        Self { rows: buffer.chunks_exact(width).collect(), integers: OnceCell::new() }
+    }
+
+    /// The rows as they are.
+    pub(crate) fn rows(&self) -> &[&'r [f32]] {
+        &self.rows
+    }
+
+    fn integers(&self) -> &IntegerRows {
+        self.integers.get_or_init(|| IntegerRows::new(&self.rows))
+    }
+}
+
+impl<'r> From<&[&'r [f32]]> for Operand<'r> {
+    fn from(rows: &[&'r [f32]]) -> Self {
+        Self { rows: rows.to_vec(), integers: OnceCell::new() }
+    }
+}
+
+/// A weight `[k, n]` that rows are multiplied by.
+#[derive(Debug)]
+pub(crate) enum Weight {
+    Float(Packed),
+    Int8(Int8),
+}
+
+impl Weight {
+    /// Packs some columns of a matrix.
+    pub(crate) fn new(matrix: &Parameter, columns: Range<usize>) -> Self {
+        let [rows, width] = [matrix.shape[0], matrix.shape[1]];
+        match matrix.integer_columns(columns.clone()) {
+            Some((integers, scales)) => {
+                Self::Int8(Int8::new(rows, integers.chunks_exact(rows).zip(scales.iter().copied())))
+            }
+            None => Self::Float(Packed::new(Matrix::new(&matrix.floats(), rows, width).columns(columns))),
+        }
+    }
+
+    /// The rows and columns.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::Float(weight) => weight.shape(),
+            Self::Int8(weight) => weight.shape(),
+        }
+    }
+
+    /// C ← A W or C + A W, see [`Packed::multiply`].
+    pub(crate) fn multiply(&self, a: &Operand, c: &mut [&mut [f32]], write: Write) {
+        self.multiply_shared(false, a, c, write);
+    }
+
+    /// As [`multiply`](Self::multiply), by all threads if `shared` is set, see [`Packed::multiply_shared`].
+    pub(crate) fn multiply_shared(&self, shared: bool, a: &Operand, c: &mut [&mut [f32]], write: Write) {
+        match self {
+            Self::Float(weight) => weight.multiply_shared(shared, &a.rows, c, write),
+            Self::Int8(weight) => weight.multiply_shared(shared, a.integers(), c, write),
+        }
+    }
+}
+
+/// Rows by number: embeddings, or what an output layer holds for each word.
+#[derive(Debug)]
+pub(crate) struct Table {
+    width: usize,
+    rows: Rows,
+}
+
+#[derive(Debug)]
+enum Rows {
+    Float(Vec<f32>),
+    Int8 { integers: Vec<i8>, scales: Vec<f32> },
+}
+
+impl Table {
+    /// The rows of a matrix.
+    pub(crate) fn of_rows(matrix: &Parameter) -> Self {
+        let rows = match matrix.values {
+            Values::Int8 { integers, scales, line: Line::Row } => {
+                Rows::Int8 { integers: integers.to_vec(), scales: scales.to_vec() }
+            }
+            _ => Rows::Float(matrix.floats().into_owned()),
+        };
+        Self { width: matrix.shape[1], rows }
+    }
+
+    /// The columns of a matrix.
+    pub(crate) fn of_columns(matrix: &Parameter) -> Self {
+        let [width, count] = [matrix.shape[0], matrix.shape[1]];
+        let rows = match matrix.integer_columns(0..count) {
+            Some((integers, scales)) => Rows::Int8 { integers, scales: scales.to_vec() },
+            None => {
+                let floats = matrix.floats();
+                Rows::Float(
+                    (0..count)
+                        .flat_map(|j| (0..width).map(move |i| (i, j)))
+                        .map(|(i, j)| floats[i * count + j])
+                        .collect(),
+                )
+            }
+        };
+        Self { width, rows }
+    }
+
+    /// The length of a row.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The number of rows.
+    pub(crate) fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Float(elements) => elements.len() / self.width,
+            Rows::Int8 { scales, .. } => scales.len(),
+        }
+    }
+
+    /// Some rows, one after another.
+    ///
+    /// # Panics
+    ///
+    /// If there is no row of such a number.
+    pub(crate) fn rows(&self, numbers: impl ExactSizeIterator<Item = u32>) -> Vec<f32> {
+        let mut found = Vec::with_capacity(numbers.len() * self.width);
+        for number in numbers {
+            let place = self.place(number);
+            match &self.rows {
+                Rows::Float(elements) => found.extend_from_slice(&elements[place]),
+                Rows::Int8 { integers, scales } => {
+                    found.extend(integers[place].iter().map(|&integer| f32::from(integer) * scales[number as usize]));
+                }
+            }
+        }
+        found
+    }
+
+    /// Some rows as the columns of a weight.
+    ///
+    /// # Panics
+    ///
+    /// If there is no row of such a number.
+    pub(crate) fn weight(&self, numbers: impl ExactSizeIterator<Item = u32>) -> Weight {
+        match &self.rows {
+            Rows::Float(_) => {
+                let count = numbers.len();
+                Weight::Float(Packed::new(Matrix::new(&self.rows(numbers), count, self.width).transposed()))
+            }
+            Rows::Int8 { integers, scales } => {
+                let column = |number: u32| (&integers[self.place(number)], scales[number as usize]);
+                Weight::Int8(Int8::new(self.width, numbers.map(column)))
+            }
+        }
+    }
+
+    fn place(&self, number: u32) -> Range<usize> {
+        let start = number as usize * self.width;
+        start..start + self.width
+    }
+}
+
+/// x W + b.
+#[derive(Debug)]
+pub(crate) struct Affine {
+    pub(crate) weight: Weight,
+    pub(crate) bias: Vec<f32>,
+}
+
+impl Affine {
+    /// For rows `x`, one after another.
+    pub(crate) fn apply(&self, x: &Operand) -> Vec<f32> {
+        let mut y = self.bias.repeat(x.rows.len());
+        self.weight.multiply(x, &mut y.chunks_exact_mut(self.bias.len()).collect::<Vec<_>>(), Write::Add);
+        y
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_say_the_same() {
+        let (shape, integers) = ([3, 5], [5, -3, 127, 0, 1, -127, 64, 2, 3, 4, 9, 8, 7, 6, 5i8]);
+        let (of_rows, of_columns) = ([0.5, 2.0, 0.25], [0.5, 2.0, 0.25, 1.0, 4.0]);
+        for (line, scales) in [(Line::Row, &of_rows[..]), (Line::Column, &of_columns)] {
+            let int8 = Parameter { shape: &shape, values: Values::Int8 { integers: &integers, scales, line } };
+            let floats = int8.floats();
+            let halves: Vec<f16> = floats.iter().map(|&x| f16::from_f32(x)).collect();
+            let float32 = Parameter { shape: &shape, values: Values::Float32(&floats) };
+            let float16 = Parameter { shape: &shape, values: Values::Float16(&halves) };
+            assert_eq!((floats[2], floats[5]), if line == Line::Row { (63.5, -254.0) } else { (31.75, -63.5) });
+            for parameter in [int8, float32, float16] {
+                assert_eq!(parameter.floats(), floats);
+                assert_eq!(Table::of_rows(&parameter).rows([2, 0].into_iter()), [&floats[10..], &floats[..5]].concat());
+                let columns = Table::of_columns(&parameter);
+                assert_eq!((columns.width(), columns.len()), (3, 5));
+                assert_eq!(columns.rows([1].into_iter()), [floats[1], floats[6], floats[11]]);
+                // Integers as they are, so that products are exact.
+                let x = [127.0, 1.0, -3.0];
+                let expected: Vec<f32> =
+                    (1..4).map(|j| (0..3).map(|i| x[i] * floats[i * 5 + j]).sum::<f32>()).collect();
+                for weight in [Weight::new(&parameter, 1..4), columns.weight([1, 2, 3].into_iter())] {
+                    let mut y = [0.0; 3];
+                    weight.multiply(&Operand::of(&x, 3), &mut [&mut y[..]], Write::Set);
+                    assert_eq!((weight.shape(), &y[..]), ([3, 3], &expected[..]), "{line:?}");
+                }
+            }
+        }
+    }
+}
