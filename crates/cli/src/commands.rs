@@ -9,6 +9,7 @@ mod export;
 pub mod heatmap;
 mod info;
 mod man;
+mod rerank;
 mod score;
 mod train;
 mod translate;
@@ -28,6 +29,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Heatmap(args) => heatmap::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Score(args) => score::run(&args),
+        Command::Rerank(args) => rerank::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args.what),

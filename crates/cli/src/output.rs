@@ -42,11 +42,11 @@ impl Output {
         }
     }
 
-    /// Hands on what was written so far; a file still appears only in the end.
+    /// Hands on what was written so far, also to a pipe or device with a name; a file still appears only in the end.
     pub fn flush(&mut self) -> Result<()> {
         match self {
             Self::Standard(stdout) => stdout.flush().context(STANDARD),
-            Self::File(_) => Ok(()),
+            Self::File(file) => file.hand_on(),
         }
     }
 
@@ -98,6 +98,14 @@ impl OutputFile {
     /// Adds bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.target.write_all(bytes).with_context(|| self.failed())
+    }
+
+    /// Hands on what was written to a device or a pipe.
+    fn hand_on(&mut self) -> Result<()> {
+        match self.target.get_ref() {
+            Target::Temporary(_) => Ok(()),
+            Target::Direct(_) => self.target.flush().with_context(|| self.failed()),
+        }
     }
 
     /// Puts the file in its place.

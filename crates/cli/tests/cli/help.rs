@@ -12,6 +12,7 @@ fn help_is_what_it_was() {
         "heatmap",
         "evaluate",
         "score",
+        "rerank",
         "export",
         "info",
         "config",

@@ -10,6 +10,7 @@ mod evaluate;
 mod heatmap;
 mod help;
 mod model_files;
+mod rerank;
 mod search;
 mod streams;
 mod train;
