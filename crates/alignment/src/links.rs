@@ -131,7 +131,11 @@ impl LinkFormat {
     /// Reads the links of one line, or says which word of it is no link. An empty line has no links.
     ///
     /// Not for NAACL, whose lines say of which pair they are.
-    pub(crate) fn parse(self, text: &str) -> Result<Links, &str> {
+    ///
+    /// # Errors
+    ///
+    /// The word.
+    pub fn parse(self, text: &str) -> Result<Links, &str> {
         let mut links = Links::default();
         for token in text.split_ascii_whitespace() {
             let (link, sure) = self.parse_link(token).ok_or(token)?;

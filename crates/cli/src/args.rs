@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use regex::Regex;
 use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
@@ -134,7 +135,9 @@ pub struct Translate {
     /// Read a JSON object a line, and print one as --json does
     ///
     /// `text` is the source. `prefix`, a text, is how its translation begins; `forbid`, a list of phrases, is what must not
-    /// come in it. All other fields are passed through.
+    /// come in it; `require`, a list of phrases, is what must, and a list in place of a phrase is of alternatives. `pin` and
+    /// `avoid` are links between words, source first, such as "0-0 2-1", that its alignment must have and must not. All
+    /// other fields are passed through.
     #[arg(long)]
     pub jsonl: bool,
     /// Print what agrees most with all that was found, instead of what ranks highest: minimum Bayes risk by chrF or BLEU
@@ -153,6 +156,8 @@ pub struct Translate {
     #[command(flatten)]
     pub stream: Stream,
     #[command(flatten)]
+    pub control: Control,
+    #[command(flatten)]
     pub search: Search,
     #[command(flatten)]
     pub sampling: Sampling,
@@ -170,7 +175,7 @@ pub struct Stream {
     ///
     /// Line breaks, blank lines and the blanks around sentences stay. Sentences end where Unicode says so, but not after
     /// abbreviations, initials and, in a source language that writes them with a full stop, ordinals.
-    #[arg(long, conflicts_with_all = ["n_best", "json", "jsonl", "alignments", "subwords"])]
+    #[arg(long, conflicts_with_all = ["n_best", "json", "jsonl", "alignments", "subwords", "markup"])]
     pub document: bool,
     /// When translations are handed on
     ///
@@ -229,6 +234,43 @@ pub enum OnError {
     Empty,
     /// Nothing
     Skip,
+}
+
+/// What translations must be like.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Control")]
+pub struct Control {
+    /// Translate phrases as this file has them: a line each, the phrase of the source, a tab, its translation
+    ///
+    /// Where the source holds a phrase as whole words, its translation comes in the output as often. The longest phrase at a word
+    /// goes first, then the one in the text's own upper and lower case. A phrase with several entries is translated as any
+    /// of them. Blank lines and lines that begin with # are passed over.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "sample")]
+    pub glossary: Option<PathBuf>,
+    /// Keep URLs, e-mail addresses and placeholders such as {name}, ${x}, %s, <0> as they are
+    ///
+    /// A piece that the model does not copy is put where the words are that looked at it.
+    #[arg(long)]
+    pub protect: bool,
+    /// Keep all that this regular expression finds, too; may be given several times
+    #[arg(long = "protect-pattern", value_name = "REGEX", value_parser = pattern)]
+    pub patterns: Vec<Regex>,
+    /// Take tags off the text and put them back around the words that translate theirs
+    #[arg(long, value_name = "KIND")]
+    pub markup: Option<MarkupKind>,
+    /// Share the beam among G groups that keep from each other's words: diverse beam search; for --n-best and --mbr
+    #[arg(long, value_name = "G", conflicts_with = "sample", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub diverse_groups: Option<u16>,
+    /// Rank a word lower by F, in log-probability, for every time the groups before have just taken it
+    #[arg(long, value_name = "F", default_value = "0.5", requires = "diverse_groups", value_parser = diversity)]
+    pub diversity: f64,
+}
+
+/// Kinds of markup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MarkupKind {
+    /// Tags and entities of HTML and XML
+    Html,
 }
 
 /// By what translations agree.
@@ -773,6 +815,10 @@ fn shard(text: &str) -> Result<Shard, String> {
     Ok(Shard { part, parts })
 }
 
+fn pattern(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
 fn length_penalty(text: &str) -> Result<f64, String> {
     number(text, 0.0, 10.0)
 }
@@ -786,6 +832,10 @@ fn word_reward(text: &str) -> Result<f64, String> {
 }
 
 fn coverage_penalty(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 100.0)
+}
+
+fn diversity(text: &str) -> Result<f64, String> {
     number(text, 0.0, 100.0)
 }
 

@@ -227,16 +227,30 @@ impl RnnSearch {
 
     /// One decoder step: takes in the last word of every row, `[rows]`, and scores the next.
     pub fn step(&self, state: &DecoderState, previous: &[u32], config: &ModelConfig) -> Step {
+        self.step_seeing(&state.seen, state, previous, config)
+    }
+
+    /// A step with something added to its energies: for each row nothing, or a number a source token.
+    pub fn steered_step(
+        &self,
+        state: &DecoderState,
+        previous: &[u32],
+        biases: &[Vec<f32>],
+        config: &ModelConfig,
+    ) -> Step {
+        let src_len = state.seen.src_len();
+        let padded = biases.iter().flat_map(|bias| bias.iter().copied().chain(std::iter::repeat(0.0)).take(src_len));
+        let bias = TensorData::new(padded.collect::<Vec<f32>>(), [biases.len(), src_len]);
+        let bias = Tensor::from_data(bias, &state.layers[0].device());
+        self.step_seeing(&state.seen.biased(bias), state, previous, config)
+    }
+
+    fn step_seeing(&self, seen: &Seen, state: &DecoderState, previous: &[u32], config: &ModelConfig) -> Step {
         let ids: Vec<i32> = previous.iter().map(|&id| id as i32).collect();
         let ids = integers(&ids, [ids.len()], &state.layers[0].device());
         let embedded = self.target_embedding().select(0, ids);
-        let (first, context, alignment) = self.decoder.step(
-            embedded.clone(),
-            state.layers[0].clone(),
-            &state.seen,
-            self.attention.as_ref(),
-            config.reset,
-        );
+        let (first, context, alignment) =
+            self.decoder.step(embedded.clone(), state.layers[0].clone(), seen, self.attention.as_ref(), config.reset);
         let mut layers = vec![first];
         for (gru, before) in self.upper.iter().zip(&state.layers[1..]) {
             layers.push(upper_step(gru, layers[layers.len() - 1].clone(), before.clone(), config.reset));

@@ -42,6 +42,22 @@ impl Seen {
             Self::Fixed(context) => Self::Fixed(context.clone().select(0, index.clone())),
         }
     }
+
+    /// With `bias`, `[batch, src_len]`, added to the energies; nothing changes without attention.
+    pub fn biased(&self, bias: Tensor<2>) -> Self {
+        match self {
+            Self::Memory(memory) => Self::Memory(Memory { bias: memory.bias.clone() + bias, ..memory.clone() }),
+            Self::Fixed(context) => Self::Fixed(context.clone()),
+        }
+    }
+
+    /// The number of source positions that are attended to.
+    pub fn src_len(&self) -> usize {
+        match self {
+            Self::Memory(memory) => memory.bias.dims()[1],
+            Self::Fixed(_) => 0,
+        }
+    }
 }
 
 impl AttendingLayer {

@@ -29,6 +29,9 @@ pub(crate) trait Decoding {
     /// Takes in the last word of every row, and scores the next.
     fn step(&mut self, previous: &[u32]) -> &Scores;
 
+    /// Adds something to the energies of the next step: for each row nothing, or a number a source token.
+    fn steer(&mut self, biases: Vec<Vec<f32>>);
+
     /// Row `rows[i]` becomes row `i`. `same_sources` says that every row then has the source it had before.
     fn keep(&mut self, rows: &[usize], same_sources: bool);
 }
@@ -39,7 +42,7 @@ pub(crate) trait Task: Sync {
     type Result: Send;
 
     /// Words that must be scored for the source of this number even where there is a shortlist; none if all must be.
-    fn words(&self, source: usize) -> Option<&[u32]>;
+    fn words(&self, source: usize) -> Option<Vec<u32>>;
 
     /// Runs for the sources of these numbers.
     fn run(&self, decoding: impl Decoding, sources: &[usize]) -> Vec<Self::Result>;
@@ -77,7 +80,7 @@ impl Engine {
                     let numbers: Vec<usize> = (hand..sources.len()).step_by(hands).collect();
                     let own: Vec<&[u32]> = numbers.iter().map(|&number| sources[number]).collect();
                     let listed = shortlist.as_ref().and_then(|shortlist| {
-                        let words = |&number: &usize| Some(shortlist.words(sources[number], task.words(number)?));
+                        let words = |&number: &usize| Some(shortlist.words(sources[number], &task.words(number)?));
                         numbers.iter().map(words).collect::<Option<Vec<_>>>()
                     });
                     let begin = |network| {
@@ -98,7 +101,8 @@ impl Engine {
                 let source = Source::new(&padded.ids, &padded.lengths, device);
                 let begin = |number: usize| {
                     let (network, config) = &networks[number];
-                    Plain { network, config, state: network.start(&source, config), scores: Scores::default() }
+                    let state = network.start(&source, config);
+                    Plain { network, config, state, biases: Vec::new(), scores: Scores::default() }
                 };
                 run_together(task, (0..networks.len()).map(begin).collect(), &numbers)
             }
@@ -146,6 +150,10 @@ impl<D: Decoding> Decoding for Together<D> {
         &self.scores
     }
 
+    fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        self.members.iter_mut().for_each(|member| member.steer(biases.clone()));
+    }
+
     fn keep(&mut self, rows: &[usize], same_sources: bool) {
         self.members.iter_mut().for_each(|member| member.keep(rows, same_sources));
     }
@@ -154,6 +162,10 @@ impl<D: Decoding> Decoding for Together<D> {
 impl Decoding for Hypotheses<'_> {
     fn step(&mut self, previous: &[u32]) -> &Scores {
         Hypotheses::step(self, previous)
+    }
+
+    fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        Hypotheses::steer(self, biases);
     }
 
     fn keep(&mut self, rows: &[usize], _same_sources: bool) {
@@ -166,12 +178,18 @@ struct Plain<'n> {
     network: &'n RnnSearch,
     config: &'n ModelConfig,
     state: DecoderState,
+    /// For the next step.
+    biases: Vec<Vec<f32>>,
     scores: Scores,
 }
 
 impl Decoding for Plain<'_> {
     fn step(&mut self, previous: &[u32]) -> &Scores {
-        let step = self.network.step(&self.state, previous, self.config);
+        let biases = std::mem::take(&mut self.biases);
+        let step = match biases.is_empty() {
+            true => self.network.step(&self.state, previous, self.config),
+            false => self.network.steered_step(&self.state, previous, &biases, self.config),
+        };
         let values = |tensor: Tensor<2>| tensor.try_into_vec_as::<f32>().expect("a float tensor can be read");
         let [rows, words] = step.log_probs.dims();
         let src_len = step.alignment.as_ref().map_or(0, |alignment| alignment.dims()[1]);
@@ -188,6 +206,10 @@ impl Decoding for Plain<'_> {
         &self.scores
     }
 
+    fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        self.biases = biases;
+    }
+
     fn keep(&mut self, rows: &[usize], same_sources: bool) {
         self.state = match same_sources {
             false => self.state.select(rows),
@@ -199,6 +221,9 @@ impl Decoding for Plain<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rnnsearch_alignment::Link;
     use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
@@ -207,6 +232,8 @@ mod tests {
     use super::*;
     use crate::forced::force;
     use crate::search::search;
+    use crate::steering::Steering;
+    use crate::units::Units;
     use crate::{Constraints, SearchOptions, TranslateOptions};
 
     const WORDS: usize = 61;
@@ -305,6 +332,49 @@ mod tests {
                 assert!(on(threads, &|| search(&packed, &sources, &options)) == found, "{threads} threads");
                 let alone = || sources.iter().flat_map(|source| search(&packed, &[source], &options)).collect();
                 assert!(on(threads, &alone) == found, "alone on {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn engines_look_where_they_are_told() {
+        let sources = sentences(9, 1);
+        let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+        let begins = |word: u32| !word.is_multiple_of(3);
+        let units = Arc::new(Units::beginning((0..WORDS as u32).map(begins).collect()));
+        // The second word looks at the first, the third not at it, the fourth not at the second; if they are there.
+        let link = |source, target| Link { source, target };
+        let (pinned, avoided) = ([link(0, 1)], [link(0, 2), link(1, 3)]);
+        let steered = |source: &&[u32]| {
+            let tokens: Vec<_> = (0..source.len() - 1).map(|token| token..token + 1).collect();
+            let steering = Steering::new((&pinned, &avoided), &tokens, &tokens, Arc::clone(&units));
+            Constraints { steering, ..Constraints::default() }
+        };
+        let constraints: Vec<Constraints> = sources.iter().map(steered).collect();
+        let constraints: Vec<&Constraints> = constraints.iter().collect();
+        let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
+        (options.beam_size, options.max_ratio, options.max_extra) = (4, 1.5, 3);
+        for config in kinds().iter().filter(|config| config.attention != Attention::None) {
+            let [plain, packed] = engines(config);
+            let found = search(&packed, &sources, &constraints, &options);
+            for (plain, packed) in search(&plain, &sources, &constraints, &options).iter().zip(&found) {
+                assert_eq!(plain.len(), packed.len());
+                for (a, b) in plain.iter().zip(packed) {
+                    assert!(a.ids == b.ids && close(a.score, b.score), "{a:?} {b:?}");
+                }
+            }
+            for (source, hypothesis) in sources.iter().zip(&found).flat_map(|(s, all)| all.iter().map(move |h| (s, h)))
+            {
+                let mut words = 0;
+                for (position, (&word, row)) in hypothesis.ids.iter().zip(&hypothesis.alignment).enumerate() {
+                    words += usize::from(position == 0 || begins(word));
+                    match words - 1 {
+                        1 if source.len() > 1 => assert!(row[0] == 1.0 && row[1..].iter().all(|weight| *weight == 0.0)),
+                        2 if source.len() > 1 => assert_eq!(row[0], 0.0),
+                        3 if source.len() > 2 => assert_eq!(row[1], 0.0),
+                        _ => assert!(row[0] > 0.0),
+                    }
+                }
             }
         }
     }

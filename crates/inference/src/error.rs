@@ -60,3 +60,57 @@ pub enum InferenceError {
     #[error("cannot serialize the model's header: {0}")]
     Header(serde_json::Error),
 }
+
+/// What is asked of a translation and cannot be done.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// A phrase that the model has no words for.
+    #[error(
+        "the model cannot write \"{phrase}\", which is required: its vocabulary cannot spell it; require other words, or train with tokenizer.kind = \"bpe\""
+    )]
+    Unspellable {
+        /// The phrase.
+        phrase: String,
+    },
+    /// Required phrases where there is nothing to translate.
+    #[error("the text is blank, and so is its translation: nothing can be required of it")]
+    Blank,
+    /// Required phrases or links where words are drawn.
+    #[error("phrases and links can be asked of a search only, not of samples: leave out one of both")]
+    Sampled,
+    /// A link with a word that the source does not have.
+    #[error("a link has source word {word}, but the source has {words}, counted from 0 as blanks separate them")]
+    NoSuchWord {
+        /// The number in the link.
+        word: usize,
+        /// The number of words.
+        words: usize,
+    },
+    /// A link that must be there and must not.
+    #[error("the link {source_word}-{target_word} is pinned and avoided: leave out one of both")]
+    PinnedAndAvoided {
+        /// The source word.
+        source_word: usize,
+        /// The target word.
+        target_word: usize,
+    },
+    /// Links for a model that does not align.
+    #[error("the model has no attention to steer: use one trained with model.attention = \"additive\"")]
+    NoAttention,
+    /// Links for a text that is too long to be translated at once.
+    #[error(
+        "links need a text that is translated at once: this one has {tokens} tokens, more than translation.max_source_length = {limit}; give its sentences one by one"
+    )]
+    LinksInPieces {
+        /// Its tokens.
+        tokens: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// A phrase that is forbidden and part of what is required.
+    #[error("\"{phrase}\" is forbidden, but something that is required holds it: leave out one of both")]
+    Contradiction {
+        /// The forbidden phrase.
+        phrase: String,
+    },
+}

@@ -32,7 +32,7 @@ impl Task for Force<'_> {
     type Result = Forced;
 
     /// log p is that among all words.
-    fn words(&self, _source: usize) -> Option<&[u32]> {
+    fn words(&self, _source: usize) -> Option<Vec<u32>> {
         None
     }
 

@@ -4,6 +4,8 @@
 //! a sentence leaves the batch when it has found enough, see [`StopRule`], or its length is used up. A beam of 1 is greedy
 //! search. With [`Sampling`] every hypothesis goes on with a word that is drawn instead.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rand_chacha::ChaCha8Rng;
 use rnnsearch_config::StopRule;
 use rnnsearch_corpus::{BOS, EOS, PAD};
@@ -11,7 +13,9 @@ use rnnsearch_numeric::network::Scores;
 
 use crate::decoding::{Decoding, Engine, Task};
 use crate::ranking::{Ranking, coverage_of};
+use crate::required::{Progress, Required};
 use crate::sampling::Sampling;
+use crate::steering::{Steering, Way};
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,15 +38,31 @@ pub struct SearchOptions {
     pub sampling: Option<Sampling>,
     /// Choose words from the model's shortlist, if it has one; log p is then that among its words.
     pub shortlist: bool,
+    /// Keep hypotheses that differ.
+    pub diversity: Option<Diversity>,
+}
+
+/// Diverse beam search (Vijayakumar et al. 2018): the beam is shared by groups, and at every step a group is kept from the words that
+/// the groups before it have just taken (Hamming diversity).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Diversity {
+    /// Groups, at most as many as the beam is wide; one is plain beam search.
+    pub groups: usize,
+    /// What a word is ranked lower, in log p, for every hypothesis of the groups before that takes it in the same place.
+    pub strength: f64,
 }
 
 /// What the translation of a source must be like.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Constraints {
     /// How it begins.
     pub prefix: Vec<u32>,
     /// Sequences of words that must not come; not where they are part of the prefix.
     pub forbidden: Vec<Vec<u32>>,
+    /// What must come. Where both cannot be, this goes before what must not.
+    pub required: Required,
+    /// Where its words must look, and must not.
+    pub steering: Steering,
 }
 
 /// A translation as the model knows it.
@@ -102,8 +122,9 @@ struct Search<'s> {
 impl Task for Search<'_> {
     type Result = Vec<Hypothesis>;
 
-    fn words(&self, source: usize) -> Option<&[u32]> {
-        self.options.shortlist.then_some(&self.constraints[source].prefix)
+    fn words(&self, source: usize) -> Option<Vec<u32>> {
+        let Constraints { prefix, required, .. } = self.constraints[source];
+        self.options.shortlist.then(|| prefix.iter().copied().chain(required.words()).collect())
     }
 
     fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Vec<Hypothesis>> {
@@ -112,6 +133,9 @@ impl Task for Search<'_> {
         let mut live: Vec<usize> = (0..beams.len()).collect();
         while !live.is_empty() {
             let previous: Vec<u32> = live.iter().flat_map(|&beam| beams[beam].previous()).collect();
+            if live.iter().any(|&beam| !self.constraints[sources[beam]].steering.is_empty()) {
+                decoding.steer(live.iter().flat_map(|&beam| beams[beam].biases()).collect());
+            }
             let scores = decoding.step(&previous);
             let (mut rows, mut row) = (Vec::new(), 0);
             let mut same_sources = true;
@@ -144,6 +168,9 @@ struct Node {
     word: u32,
     token_log_prob: f32,
     alignment: Vec<f32>,
+    progress: Progress,
+    /// How many words of the text have begun.
+    begun: usize,
 }
 
 /// An unfinished hypothesis: its last word, none at the start.
@@ -151,6 +178,10 @@ struct Node {
 struct Live {
     node: Option<usize>,
     log_prob: f64,
+    /// The group that goes on with it; none before there are groups.
+    group: Option<usize>,
+    /// Which words may come next.
+    way: Way,
 }
 
 /// A hypothesis one word longer.
@@ -159,6 +190,11 @@ struct Candidate {
     parent: usize,
     word: u32,
     token_log_prob: f32,
+    /// How many words it then takes to have all that is required.
+    needed: usize,
+    /// By what it is chosen: log p, less what diversity takes.
+    rank: f64,
+    group: Option<usize>,
 }
 
 /// The search for one sentence.
@@ -168,32 +204,57 @@ struct Beam<'s> {
     constraints: &'s Constraints,
     max_len: usize,
     len: usize,
+    /// How far a hypothesis without words is with what is required.
+    start: Progress,
     nodes: Vec<Node>,
     live: Vec<Live>,
     /// What draws the words of each live hypothesis; none before words are drawn.
     streams: Vec<ChaCha8Rng>,
     finished: Vec<Hypothesis>,
+    /// The group of each finished hypothesis.
+    ended: Vec<usize>,
 }
 
 impl<'s> Beam<'s> {
     fn new(source: &'s [u32], constraints: &'s Constraints, options: &'s SearchOptions) -> Self {
         let max_len = (options.max_ratio * source.len() as f64).ceil() as usize + options.max_extra;
+        let required = constraints.required.length();
         Self {
             options,
             source,
             constraints,
-            max_len: max_len.max(1) + constraints.prefix.len(),
+            max_len: max_len.max(1) + constraints.prefix.len() + required,
             len: 0,
+            start: constraints.required.start(),
             nodes: Vec::new(),
-            live: vec![Live { node: None, log_prob: 0.0 }],
+            live: vec![Live { node: None, log_prob: 0.0, group: None, way: Way::Any }],
             streams: Vec::new(),
             finished: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
     /// The last word of every unfinished hypothesis.
     fn previous(&self) -> Vec<u32> {
         self.live.iter().map(|live| live.node.map_or(BOS, |node| self.nodes[node].word)).collect()
+    }
+
+    /// What is added to the energies of every unfinished hypothesis.
+    fn biases(&self) -> Vec<Vec<f32>> {
+        self.live.iter().map(|&live| self.constraints.steering.bias(self.begun(live), live.way)).collect()
+    }
+
+    /// The ways in which a hypothesis goes on.
+    fn ways(&self, live: Live) -> &'static [Way] {
+        match self.options.sampling {
+            Some(_) => &[Way::Any],
+            None => self.constraints.steering.ways(self.begun(live)),
+        }
+    }
+
+    /// How many words of the text have begun.
+    fn begun(&self, live: Live) -> usize {
+        live.node.map_or(0, |node| self.nodes[node].begun)
     }
 
     /// Lengthens the hypotheses, whose scores begin at row `first`. Returns the rows that the new ones come from.
@@ -211,21 +272,37 @@ impl<'s> Beam<'s> {
             let live = self.lengthen(&candidate, scores.alignment(row, self.source.len()).to_vec());
             if candidate.word == EOS {
                 self.finished.push(self.hypothesis(live, true));
+                self.ended.extend(live.group);
             } else {
-                next.push(live);
-                rows.push(row);
+                for &way in self.ways(live) {
+                    next.push(Live { way, ..live });
+                    rows.push(row);
+                }
                 self.streams.extend(streams.get(number).cloned());
             }
+        }
+        if self.groups() > 1 && self.options.stop == StopRule::Beam {
+            let goes_on = |live: &Live| live.group.is_none_or(|group| !self.has_enough(group));
+            let going_on: Vec<bool> = next.iter().map(goes_on).collect();
+            let mut is_kept = going_on.iter();
+            next.retain(|_| *is_kept.next().expect("one a hypothesis"));
+            let mut is_kept = going_on.iter();
+            rows.retain(|_| *is_kept.next().expect("one a row"));
         }
         self.live = next;
         rows
     }
 
+    /// Whether a group has finished as many hypotheses as its share of the beam.
+    fn has_enough(&self, group: usize) -> bool {
+        self.ended.iter().filter(|ended| **ended == group).count() >= self.share(group)
+    }
+
     /// Every hypothesis with the next word of the prefix.
     fn given(&self, word: u32, first: usize, scores: &Scores) -> Vec<Candidate> {
-        let candidate =
-            |(parent, live): (usize, &Live)| live.followed(parent, (scores.log_prob(first + parent, word), word));
-        self.live.iter().enumerate().map(candidate).collect()
+        let score = |parent| (scores.log_prob(first + parent, word), word);
+        let parents = (0..self.live.len()).filter(|&parent| self.allows(parent, word));
+        parents.map(|parent| self.followed(parent, score(parent))).collect()
     }
 
     /// Every hypothesis with a word that is drawn; the first time, the only one with as many as the beam is wide.
@@ -239,34 +316,125 @@ impl<'s> Beam<'s> {
         for (sample, mut stream) in streams.into_iter().enumerate() {
             let parent = if starts { 0 } else { sample };
             if let Some(word) = sampling.draw(scores, first + parent, &self.banned(parent), &mut stream) {
-                drawn.push(self.live[parent].followed(parent, word));
+                drawn.push(self.followed(parent, word));
                 self.streams.push(stream);
             }
         }
         drawn
     }
 
-    /// The best of all hypotheses with all words: those that go on, as many as the beam is wide, and those that end and are better
-    /// than the last of these would be.
+    /// What every group takes, see [`Beam::best_of`].
     fn best(&self, first: usize, scores: &Scores) -> Vec<Candidate> {
-        // Twice the beam is enough: each hypothesis can finish but once, so as many go on.
-        let (beam_size, width) = (self.options.beam_size, 2 * self.options.beam_size);
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (parent, live) in self.live.iter().enumerate() {
-            let words = scores.best(first + parent, width, &self.banned(parent));
-            candidates.extend(words.into_iter().map(|word| live.followed(parent, word)));
+        let (mut all, groups) = (Vec::new(), self.groups());
+        for group in 0..groups {
+            let mut taken = self.best_of(group, first, scores, &all);
+            taken.iter_mut().for_each(|candidate| candidate.group = Some(group));
+            all.extend(taken);
         }
-        candidates
-            .sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob).then(a.parent.cmp(&b.parent)).then(a.word.cmp(&b.word)));
+        all
+    }
+
+    /// The best of all hypotheses of a group with all words: those that go on, as many as the group is wide, and those that end and
+    /// are better than the last of these would be. What the groups before it take is `others`.
+    fn best_of(&self, group: usize, first: usize, scores: &Scores, others: &[Candidate]) -> Vec<Candidate> {
+        let width = self.width(group);
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (parent, _) in self.live.iter().enumerate().filter(|(_, live)| live.group.is_none_or(|own| own == group)) {
+            // Twice the width is enough: each hypothesis can finish but once, so as many go on. What others take may fall behind.
+            let words = self.words(parent, first + parent, 2 * width + others.len(), scores);
+            match self.constraints.required.is_empty() {
+                true => candidates.extend(words.into_iter().map(|word| self.followed(parent, word))),
+                false => candidates.extend(self.admissible(parent, first + parent, scores, words)),
+            }
+        }
+        if let Some(Diversity { strength, .. }) = self.options.diversity {
+            let times = |word| others.iter().filter(|other| other.word == word).count();
+            candidates.iter_mut().for_each(|candidate| candidate.rank -= strength * times(candidate.word) as f64);
+        }
+        candidates.sort_by(|a, b| b.rank.total_cmp(&a.rank).then(a.parent.cmp(&b.parent)).then(a.word.cmp(&b.word)));
+        if !self.constraints.required.is_empty() {
+            take_turns(&mut candidates);
+        }
         let (mut going_on, mut rank) = (0, 0);
         candidates.retain(|candidate| {
             rank += 1;
             let ends = candidate.word == EOS;
-            let taken = going_on < beam_size && !(ends && rank > beam_size);
+            let taken = going_on < width && !(ends && rank > width);
             going_on += usize::from(taken && !ends);
             taken
         });
         candidates
+    }
+
+    /// The best words that may follow a hypothesis.
+    fn words(&self, parent: usize, row: usize, count: usize, scores: &Scores) -> Vec<(f32, u32)> {
+        let banned = self.banned(parent);
+        if self.live[parent].way == Way::Any {
+            return scores.best(row, count, &banned);
+        }
+        let mut words = scores.all(row, &banned);
+        words.retain(|(_, word)| self.allows(parent, *word));
+        words.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        words.truncate(count);
+        words
+    }
+
+    /// Whether a word may follow a hypothesis the way it goes on.
+    fn allows(&self, parent: usize, word: u32) -> bool {
+        self.constraints.steering.allows(self.live[parent].way, word)
+    }
+
+    fn groups(&self) -> usize {
+        self.options.diversity.map_or(1, |diversity| diversity.groups.clamp(1, self.options.beam_size))
+    }
+
+    /// The share of the beam that a group has.
+    fn share(&self, group: usize) -> usize {
+        let (beam_size, groups) = (self.options.beam_size, self.groups());
+        beam_size / groups + usize::from(group < beam_size % groups)
+    }
+
+    /// Hypotheses of a group that are kept at a step: with a place at least for every number of words that may still be needed.
+    fn width(&self, group: usize) -> usize {
+        self.share(group) + self.constraints.required.length()
+    }
+
+    /// A hypothesis with some words, its best, and those of phrases that must come: those after which there is length left for the
+    /// rest of the phrases.
+    fn admissible(&self, parent: usize, row: usize, scores: &Scores, mut words: Vec<(f32, u32)>) -> Vec<Candidate> {
+        let (required, banned) = (&self.constraints.required, self.banned(parent));
+        let progress = self.progress(self.live[parent]);
+        let mut next = required.next_words(progress);
+        next.retain(|word| self.allows(parent, *word));
+        let scored = |&word: &u32| self.followed(parent, (scores.log_prob(row, word), word));
+        let fits = |candidate: &Candidate| match candidate.word {
+            EOS => required.is_met(progress),
+            _ => candidate.needed <= self.max_len - self.len,
+        };
+        words.retain(|(_, word)| !next.contains(word));
+        let mut candidates: Vec<Candidate> = words.into_iter().map(|word| self.followed(parent, word)).collect();
+        candidates.extend(next.iter().filter(|word| !banned.contains(word)).map(scored));
+        candidates.retain(fits);
+        if candidates.is_empty() {
+            candidates = next.iter().map(scored).filter(fits).collect();
+        }
+        candidates
+    }
+
+    /// A hypothesis with one more word, given with its log p.
+    fn followed(&self, parent: usize, (token_log_prob, word): (f32, u32)) -> Candidate {
+        let (live, required) = (self.live[parent], &self.constraints.required);
+        let needed = match required.is_empty() {
+            true => 0,
+            false => required.needed(&required.follow(self.progress(live), word)),
+        };
+        let log_prob = live.log_prob + f64::from(token_log_prob);
+        Candidate { log_prob, parent, word, token_log_prob, needed, rank: log_prob, group: live.group }
+    }
+
+    /// How far a hypothesis is with what is required.
+    fn progress(&self, live: Live) -> &Progress {
+        live.node.map_or(&self.start, |node| &self.nodes[node].progress)
     }
 
     /// The words that must not follow a hypothesis.
@@ -287,9 +455,12 @@ impl<'s> Beam<'s> {
     }
 
     fn lengthen(&mut self, candidate: &Candidate, alignment: Vec<f32>) -> Live {
-        let parent = self.live[candidate.parent].node;
-        self.nodes.push(Node { parent, word: candidate.word, token_log_prob: candidate.token_log_prob, alignment });
-        Live { node: Some(self.nodes.len() - 1), log_prob: candidate.log_prob }
+        let (live, &Candidate { word, token_log_prob, .. }) = (self.live[candidate.parent], candidate);
+        let progress = self.constraints.required.follow(self.progress(live), word);
+        let begun = self.constraints.steering.begun(self.begun(live), word);
+        self.nodes.push(Node { parent: live.node, word, token_log_prob, alignment, progress, begun });
+        let Candidate { log_prob, group, .. } = *candidate;
+        Live { node: Some(self.nodes.len() - 1), log_prob, group, way: Way::Any }
     }
 
     fn is_done(&self) -> bool {
@@ -314,9 +485,16 @@ impl<'s> Beam<'s> {
     fn finish(&mut self) -> Vec<Hypothesis> {
         let mut all = std::mem::take(&mut self.finished);
         if all.len() < self.options.beam_size {
-            all.extend(self.live.iter().map(|&live| self.hypothesis(live, false)));
+            let is_met = |live: &&Live| self.constraints.required.is_met(self.progress(**live));
+            // One of two that differ in the way they would go on.
+            let is_itself = |live: &&Live| live.way != Way::GoOn;
+            all.extend(self.live.iter().filter(is_itself).filter(is_met).map(|&live| self.hypothesis(live, false)));
         }
         all.sort_by(|a, b| b.finished.cmp(&a.finished).then(b.score.total_cmp(&a.score)));
+        if self.groups() > 1 {
+            let mut seen = BTreeSet::new();
+            all.retain(|hypothesis| seen.insert(hypothesis.ids.clone()));
+        }
         all.truncate(self.options.beam_size);
         all
     }
@@ -352,15 +530,24 @@ impl<'s> Beam<'s> {
     }
 }
 
-impl Live {
-    /// It with one more word, given with its log p.
-    fn followed(&self, parent: usize, (token_log_prob, word): (f32, u32)) -> Candidate {
-        Candidate { log_prob: self.log_prob + f64::from(token_log_prob), parent, word, token_log_prob }
+/// Brings candidates, which come best first, into another order: the best of each number of words that are needed, the fewest
+/// first, then the second best of each, and so on.
+fn take_turns(candidates: &mut Vec<Candidate>) {
+    let mut ranks: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut ranked: Vec<(usize, Candidate)> = Vec::with_capacity(candidates.len());
+    for candidate in candidates.drain(..) {
+        let rank = ranks.entry(candidate.needed).or_default();
+        *rank += 1;
+        ranked.push((*rank, candidate));
     }
+    ranked.sort_by_key(|(rank, candidate)| (*rank, candidate.needed));
+    candidates.extend(ranked.into_iter().map(|(_, candidate)| candidate));
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use rnnsearch_config::TranslationConfig;
 
     use super::*;
@@ -380,11 +567,12 @@ mod tests {
             max_extra: 0,
             no_repeat_ngram: 0,
             sampling: None,
+            diversity: None,
             shortlist: true,
         }
     }
 
-    static FREE: Constraints = Constraints { prefix: Vec::new(), forbidden: Vec::new() };
+    static FREE: LazyLock<Constraints> = LazyLock::new(Constraints::default);
 
     #[test]
     fn a_hypothesis_that_ends_leaves_and_scores_by_its_length() {
@@ -452,6 +640,45 @@ mod tests {
         }
         // 6 6 is not followed by 6, and 4 never by 6.
         assert_eq!(beam.path(beam.live[0]).iter().map(|node| node.word).collect::<Vec<_>>(), [6, 6, 4, 4, 7, 6, 7]);
+    }
+
+    #[test]
+    fn groups_keep_from_what_others_take() {
+        let diversity = |groups, strength| SearchOptions {
+            diversity: Some(Diversity { groups, strength }),
+            max_ratio: 2.0,
+            ..options(4)
+        };
+        let step: &[f32] = &[0.0, -99.0, 0.0, -9.0, -1.0, -1.2, -1.4, -1.6, -3.5];
+        let run = |options: &SearchOptions, steps: usize| {
+            let mut beam = Beam::new(&[7, 8], &FREE, options);
+            for _ in 0..steps {
+                beam.advance(0, &scores(&vec![step; beam.live.len()]));
+            }
+            beam.live.iter().map(|&live| beam.path(live).iter().map(|node| node.word).collect::<Vec<u32>>()).collect()
+        };
+        let plain: Vec<Vec<u32>> = run(&SearchOptions { diversity: None, ..diversity(1, 1.0) }, 3);
+        for alike in [diversity(1, 1.0), diversity(1, 0.0)] {
+            assert_eq!(run(&alike, 3), plain);
+        }
+        assert_eq!(run(&diversity(2, 0.0), 1), [[4], [5], [4], [5]]);
+        assert_eq!(run(&diversity(2, 0.3), 1), [[4], [5], [4], [6]]);
+        assert_eq!(run(&diversity(2, 9.0), 1), [[4], [5], [6], [7]]);
+        assert_eq!(run(&diversity(3, 9.0), 1), [[4], [5], [6], [7]], "the first group has what is left over");
+        assert_eq!(run(&diversity(2, 9.0), 2)[2..], [[6, 6], [6, 7]]);
+    }
+
+    #[test]
+    fn a_group_that_has_enough_waits_for_no_other() {
+        let options =
+            SearchOptions { diversity: Some(Diversity { groups: 2, strength: 5.0 }), max_ratio: 9.0, ..options(2) };
+        let mut beam = Beam::new(&[7, 8], &FREE, &options);
+        beam.advance(0, &scores(&[&[0.0, -99.0, 0.0, -9.0, -1.0, -1.2]]));
+        assert_eq!(beam.previous(), [4, 5]);
+        // The first group ends with its best word, and so does not go on; the second goes on with another.
+        let ends: &[f32] = &[0.0, -99.0, 0.0, -0.5, -1.0, -1.2];
+        assert_eq!(beam.advance(0, &scores(&[ends, ends])), [1]);
+        assert_eq!((beam.previous(), beam.finished.len(), beam.is_done()), (vec![5], 1, false));
     }
 
     #[test]

@@ -2,24 +2,28 @@
 
 use std::ops::Range;
 use std::slice;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::prelude::*;
-use rnnsearch_alignment::{Alignment, Sentence, Token};
-use rnnsearch_config::{Config, TranslationConfig};
+use rnnsearch_alignment::{Alignment, Link, Segmentation, Sentence, Token};
+use rnnsearch_config::{Attention, Config, TranslationConfig};
 use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
 use crate::decoding::Engine;
 use crate::forced::force;
+use crate::required::{Phrase, Required};
 use crate::search::{Watch, search, search_watched};
 use crate::split::split;
-use crate::{Constraints, Forced, Hypothesis, Model, Ranking, SearchOptions, Utility};
+use crate::steering::Steering;
+use crate::units::{Units, spell, tidy};
+use crate::{Constraints, Forced, Hypothesis, Model, Ranking, RequestError, SearchOptions, Utility};
 
 /// A model, ready to translate on a device.
 #[derive(Debug)]
 pub struct Translator {
     config: Config,
     vocabularies: Vocabularies,
+    units: Arc<Units>,
     engine: Engine,
 }
 
@@ -50,6 +54,7 @@ impl From<&TranslationConfig> for TranslateOptions {
                 max_extra: config.max_extra,
                 no_repeat_ngram: config.no_repeat_ngram,
                 sampling: None,
+                diversity: None,
                 shortlist: true,
             },
             consensus: None,
@@ -101,6 +106,28 @@ pub struct Request {
     pub prefix: String,
     /// Phrases that must not come in it, as the model's tokens.
     pub forbidden: Vec<String>,
+    /// Phrases that must come in it, as words of the text.
+    pub required: Vec<Demand>,
+    /// Links that the alignment must have: a target word that has any looks at these source words alone. Words are counted from 0 as
+    /// blanks separate them.
+    pub pinned: Vec<Link>,
+    /// Links that it must not have.
+    pub avoided: Vec<Link>,
+}
+
+/// A phrase that must come in a translation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// The phrase; of several any one.
+    pub alternatives: Vec<String>,
+    /// The byte of the source text where that stands which it translates, if this is known.
+    pub place: Option<usize>,
+}
+
+impl<S: AsRef<str>> From<S> for Demand {
+    fn from(phrase: S) -> Self {
+        Self { alternatives: vec![phrase.as_ref().into()], place: None }
+    }
 }
 
 impl<S: AsRef<str>> From<S> for Request {
@@ -136,7 +163,8 @@ impl Translator {
         );
         let engine = Engine::new(&models, device);
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
-        Self { config, vocabularies, engine }
+        let units = Arc::new(Units::new(&vocabularies.target));
+        Self { config, vocabularies, units, engine }
     }
 
     /// The settings of the model.
@@ -155,8 +183,67 @@ impl Translator {
         self.translate_as(&requests, options)
     }
 
+    /// Says what is wrong with a request; one that is not checked may be met in part.
+    ///
+    /// # Errors
+    ///
+    /// Phrases that cannot be required, each named.
+    pub fn check(&self, request: &Request, options: &TranslateOptions) -> Result<(), RequestError> {
+        let phrases: Vec<Phrase> = self.phrases(request).map(|(_, phrase)| phrase).collect::<Result<_, _>>()?;
+        if !phrases.is_empty() && request.text.trim().is_empty() {
+            return Err(RequestError::Blank);
+        }
+        if !phrases.is_empty() && options.search.sampling.is_some() {
+            return Err(RequestError::Sampled);
+        }
+        self.check_links(request, options)?;
+        let required = Required::new(phrases, Arc::clone(&self.units));
+        match self.forbidden(request).find(|(_, ids)| required.must_write(ids)) {
+            Some((phrase, _)) => Err(RequestError::Contradiction { phrase: phrase.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_links(&self, request: &Request, options: &TranslateOptions) -> Result<(), RequestError> {
+        let Request { text, pinned, avoided, .. } = request;
+        if pinned.is_empty() && avoided.is_empty() {
+            return Ok(());
+        }
+        let words = text.split_whitespace().count();
+        if let Some(link) = pinned.iter().chain(avoided).find(|link| link.source >= words) {
+            return Err(RequestError::NoSuchWord { word: link.source, words });
+        }
+        if let Some(Link { source, target }) = pinned.iter().find(|link| avoided.contains(link)) {
+            return Err(RequestError::PinnedAndAvoided { source_word: *source, target_word: *target });
+        }
+        if options.search.sampling.is_some() {
+            return Err(RequestError::Sampled);
+        }
+        if self.config.model.attention == Attention::None {
+            return Err(RequestError::NoAttention);
+        }
+        let (tokens, limit) = (self.vocabularies.source.encode_ids(text).len(), options.max_source_length);
+        if tokens > limit { Err(RequestError::LinksInPieces { tokens, limit }) } else { Ok(()) }
+    }
+
+    /// Where the words of a text's translation must look.
+    fn steering(&self, request: &Request, encoded: &Encoded) -> Steering {
+        let Request { text, pinned, avoided, .. } = request;
+        if pinned.is_empty() && avoided.is_empty() {
+            return Steering::default();
+        }
+        let source = sentence(text, &encoded.tokens, &encoded.spans, false);
+        let words = source.words(Segmentation::Whitespace);
+        // The blanks before a token are not part of a word.
+        let visible = |span: &Range<usize>| span.end - text[span.clone()].trim_start().len()..span.end;
+        let tokens: Vec<Range<usize>> =
+            source.tokens().iter().filter_map(Token::span).map(|span| visible(&span)).collect();
+        Steering::new((pinned, avoided), &words, &tokens, Arc::clone(&self.units))
+    }
+
     /// Translates texts so that what was asked of each is met. Where a text is too long to be translated at once, its prefix is
-    /// that of the first piece.
+    /// that of the first piece; phrases that must come are asked of the piece that holds their place in the source, and
+    /// those without a place of the pieces in turn: the first of them of the first piece.
     pub fn translate_as(&self, requests: &[Request], options: &TranslateOptions) -> Vec<Translation> {
         self.translate_with(requests, options, None)
     }
@@ -260,32 +347,79 @@ impl Translator {
         results
     }
 
-    /// What a request asks for in the model's words.
-    fn constraints(&self, request: &Request) -> Constraints {
-        let words = |text: &String| self.vocabularies.target.encode(text).ids;
-        let prefix = if request.prefix.trim().is_empty() { Vec::new() } else { words(&request.prefix) };
-        let forbidden = request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty()).map(words).collect();
-        Constraints { prefix, forbidden }
+    /// The phrases that must come, each with its place in the source.
+    fn phrases<'r>(
+        &'r self,
+        request: &'r Request,
+    ) -> impl Iterator<Item = (Option<usize>, Result<Phrase, RequestError>)> {
+        request.required.iter().filter_map(|Demand { alternatives, place }| {
+            let texts: Vec<String> =
+                alternatives.iter().map(|text| tidy(text)).filter(|text| !text.is_empty()).collect();
+            let spelled = |texts: &[String]| spell(&self.vocabularies.target, texts);
+            let failed = |phrase| RequestError::Unspellable { phrase };
+            (!texts.is_empty()).then(|| (*place, spelled(&texts).map_err(failed)))
+        })
+    }
+
+    /// The phrases that must not come, with the words of each.
+    fn forbidden<'r>(&'r self, request: &'r Request) -> impl Iterator<Item = (&'r String, Vec<u32>)> {
+        let phrases = request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty());
+        phrases.map(|phrase| (phrase, self.vocabularies.target.encode_ids(phrase)))
+    }
+
+    /// What a request asks of each piece of a text, given their places in it.
+    fn constraints(&self, request: &Request, pieces: &[Range<usize>]) -> Vec<Constraints> {
+        let forbidden: Vec<Vec<u32>> = self.forbidden(request).map(|(_, ids)| ids).collect();
+        let mut phrases: Vec<Vec<Phrase>> = vec![Vec::new(); pieces.len()];
+        let known = self.phrases(request).filter_map(|(place, phrase)| Some((place, phrase.ok()?)));
+        let without_place = request.required.iter().filter(|demand| demand.place.is_none()).count();
+        let mut turn = 0;
+        for (place, phrase) in known {
+            let piece = match place {
+                Some(byte) => pieces.partition_point(|piece| piece.end <= byte).min(pieces.len() - 1),
+                None => {
+                    turn += 1;
+                    (turn - 1) * pieces.len() / without_place
+                }
+            };
+            phrases[piece].push(phrase);
+        }
+        let required = |phrases| match Vec::is_empty(&phrases) {
+            true => Required::default(),
+            false => Required::new(phrases, Arc::clone(&self.units)),
+        };
+        let of_piece = |phrases| Constraints {
+            forbidden: forbidden.clone(),
+            required: required(phrases),
+            ..Constraints::default()
+        };
+        let mut constraints: Vec<Constraints> = phrases.into_iter().map(of_piece).collect();
+        if !request.prefix.trim().is_empty() {
+            constraints[0].prefix = self.vocabularies.target.encode_ids(&request.prefix);
+        }
+        constraints
     }
 
     fn pieces(&self, requests: &[Request], max_source_length: usize) -> Vec<Piece> {
         let tokenizer = &self.vocabularies.source;
         let mut pieces = Vec::new();
         for (text, request) in requests.iter().enumerate() {
-            let (whole, mut constraints) = (request.text.as_str(), self.constraints(request));
+            let whole = request.text.as_str();
             if whole.trim().is_empty() {
                 continue;
             }
             let encoded = tokenizer.encode(whole);
             if encoded.ids.len() <= max_source_length {
-                pieces.push(Piece { text, span: 0..whole.len(), ids: ended(&encoded.ids), encoded, constraints });
+                let span = 0..whole.len();
+                let mut constraints = self.constraints(request, std::slice::from_ref(&span)).remove(0);
+                constraints.steering = self.steering(request, &encoded);
+                pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded, constraints });
                 continue;
             }
-            for span in split(whole, &encoded, max_source_length, &self.config.data.source_language) {
+            let spans = split(whole, &encoded, max_source_length, &self.config.data.source_language);
+            for (span, constraints) in spans.iter().zip(self.constraints(request, &spans)) {
                 let encoded = tokenizer.encode(&whole[span.clone()]);
-                let others = Constraints { prefix: Vec::new(), ..constraints.clone() };
-                pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded, constraints });
-                constraints = others;
+                pieces.push(Piece { text, span: span.clone(), ids: ended(&encoded.ids), encoded, constraints });
             }
         }
         pieces

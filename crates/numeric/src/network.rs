@@ -87,6 +87,8 @@ pub struct Hypotheses<'n> {
     states: Vec<Vec<f32>>,
     /// Whether threads share a step.
     shared: bool,
+    /// What is added to the energies of each row in the next step; empty where nothing is.
+    biases: Vec<Vec<f32>>,
     scores: Scores,
 }
 
@@ -199,7 +201,16 @@ impl<'n> Hypotheses<'n> {
     pub fn new(network: &'n Network, sources: Sources, shared: bool) -> Self {
         let sentences = (0..sources.tokens.len()).collect();
         let states = sources.initial.clone();
-        Self { network, sources, sentences, shortlists: Vec::new(), states, shared, scores: Scores::default() }
+        Self {
+            network,
+            sources,
+            sentences,
+            shortlists: Vec::new(),
+            states,
+            shared,
+            biases: Vec::new(),
+            scores: Scores::default(),
+        }
     }
 
     /// They will be made of these words, listed for each source in rising order.
@@ -247,6 +258,11 @@ impl<'n> Hypotheses<'n> {
         scores
     }
 
+    /// Adds something to the energies of the next step: for each row nothing, or a number a source token.
+    pub fn steer(&mut self, biases: Vec<Vec<f32>>) {
+        self.biases = biases;
+    }
+
     /// The context of every row, `[rows, 2n]`, from the states before; its alignment goes to the scores.
     fn attend(&mut self, states: &Operand) -> Vec<f32> {
         let (width, sources) = (self.network.context_size(), &self.sources);
@@ -265,13 +281,18 @@ impl<'n> Hypotheses<'n> {
         scores.src_len = self.sentences.iter().map(|&sentence| sources.tokens[sentence].len()).max().unwrap_or(0);
         scores.alignments.clear();
         scores.alignments.resize(self.sentences.len() * scores.src_len, 0.0);
+        let biases = std::mem::take(&mut self.biases);
         let written = contexts.chunks_exact_mut(width).zip(scores.alignments.chunks_exact_mut(scores.src_len));
-        for ((query, &sentence), (context, alignment)) in queries.chunks_exact(size).zip(&self.sentences).zip(written) {
+        let rows = queries.chunks_exact(size).zip(&self.sentences).zip(written).enumerate();
+        for (row, ((query, &sentence), (context, alignment))) in rows {
             let tokens = sources.tokens[sentence].clone();
             let alignment = &mut alignment[..tokens.len()];
             let keys = &sources.keys[tokens.start * size..tokens.end * size];
             for (energy, key) in alignment.iter_mut().zip(keys.chunks_exact(size)) {
                 *energy = vector::energy(key, query, &attention.energy);
+            }
+            if let Some(bias) = biases.get(row) {
+                alignment.iter_mut().zip(bias).for_each(|(energy, bias)| *energy += bias);
             }
             vector::softmax(alignment);
             vector::weighted_sum(

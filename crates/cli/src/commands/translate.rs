@@ -1,6 +1,7 @@
 //! `rnnsearch translate`
 
 mod bad_lines;
+mod control;
 mod document;
 mod input;
 mod overlong;
@@ -13,13 +14,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Request, Sampling, TranslateOptions, Translation, Translator, Utility};
+use rnnsearch_inference::{Diversity, Request, Sampling, TranslateOptions, Translation, Translator, Utility};
 
 use self::bad_lines::BadLines;
+use self::control::Control;
 pub use self::overlong::Overlong;
 use self::printer::Printer;
 use self::read_ahead::ReadAhead;
-use crate::args::{Agreement, AlignmentForm, Flush, OnError, Translate};
+use crate::args::{self, Agreement, AlignmentForm, Flush, OnError, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::output::Output;
@@ -62,13 +64,18 @@ pub fn run(args: &Translate) -> Result<()> {
 
 /// A prompt needs both ends at a terminal, and nothing asked for that is meant for files and programs.
 fn is_prompt(args: &Translate) -> bool {
+    let args::Control { glossary, protect, patterns, markup, .. } = &args.control;
     let for_programs = args.json
         || args.jsonl
         || args.alignments.is_some()
         || args.n_best.is_some()
         || args.output.is_some()
         || args.stream.shard.is_some()
-        || args.stream.document;
+        || args.stream.document
+        || glossary.is_some()
+        || *protect
+        || !patterns.is_empty()
+        || markup.is_some();
     args.input.is_none() && !for_programs && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
@@ -76,9 +83,12 @@ fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
     let mut options = args.search.options(&translator.config().translation);
     options.search.n_best = args.n_best.unwrap_or(1).into();
     if let Some(count) = args.sampling.sample {
-        let crate::args::Sampling { temperature, top_k, top_p, seed, .. } = args.sampling;
+        let args::Sampling { temperature, top_k, top_p, seed, .. } = args.sampling;
         options.search.beam_size = count.into();
         options.search.sampling = Some(Sampling { temperature, top_k, top_p, seed });
+    }
+    if let Some(groups) = args.control.diverse_groups {
+        options.search.diversity = Some(Diversity { groups: groups.into(), strength: args.control.diversity });
     }
     options.consensus = args.mbr.map(|metric| match metric {
         Agreement::Chrf => Utility::Chrf,
@@ -89,6 +99,7 @@ fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
 
 fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: Output) -> Result<()> {
     let options = options(args, translator);
+    let control = Control::new(&args.control, translator, &options)?;
     let printer = Printer::new(args, translator);
     let window = match args.stream.flush {
         Flush::Line => 1,
@@ -100,7 +111,7 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let counter = Counter::new(None, shown);
     let (mut overlong, mut bad_lines) = (Overlong::default(), BadLines::new(args.stream.on_error, args.messages));
     while let Some(lines) = ahead.next()? {
-        let (inputs, failed) = printer.read(lines);
+        let (inputs, failed) = printer.read(lines, &control);
         let asked = inputs.iter().filter_map(|(_, asked)| asked.as_ref().ok());
         let requests: Vec<Request> = asked.flat_map(|asked| &asked.inputs).map(|input| input.request.clone()).collect();
         let mut translations = translator.translate_as(&requests, &options).into_iter();
@@ -109,8 +120,11 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
         for (number, asked) in inputs {
             match asked {
                 Ok(asked) => {
-                    let own: Vec<Translation> = translations.by_ref().take(asked.inputs.len()).collect();
+                    let mut own: Vec<Translation> = translations.by_ref().take(asked.inputs.len()).collect();
                     own.iter().for_each(|translation| overlong.see(number, translation));
+                    for (translation, input) in own.iter_mut().zip(&asked.inputs) {
+                        input.kept.restore(translation);
+                    }
                     output.write(&printer.print_asked(number, &own, asked)?)?;
                 }
                 Err(error) => {

@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod commands;
 mod common;
+mod control;
 mod determinism;
 mod evaluate;
 mod heatmap;

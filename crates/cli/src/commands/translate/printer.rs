@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rnnsearch_inference::{Candidate, Translation, Translator};
 use serde_json::{Map, Value};
 
+use super::control::Control;
 use super::document::Paragraph;
 use super::input::Input;
 use super::read_ahead::Line;
@@ -36,11 +37,11 @@ impl<'a> Printer<'a> {
     }
 
     /// What lines of the input ask for, each with its number. Where a wrong line ends it all, those before it, and the error.
-    pub fn read(&self, lines: Vec<Line>) -> (Vec<(usize, Result<Asked>)>, Result<()>) {
+    pub fn read(&self, lines: Vec<Line>, control: &Control) -> (Vec<(usize, Result<Asked>)>, Result<()>) {
         let mut inputs = Vec::with_capacity(lines.len());
         for line in lines {
             let number = line.number;
-            match self.read_line(line) {
+            match self.read_line(line, control) {
                 Err(error) if self.args.stream.on_error == OnError::Fail => return (inputs, Err(error)),
                 input => inputs.push((number, input)),
             }
@@ -48,19 +49,23 @@ impl<'a> Printer<'a> {
         (inputs, Ok(()))
     }
 
-    fn read_line(&self, line: Line) -> Result<Asked> {
+    fn read_line(&self, line: Line, control: &Control) -> Result<Asked> {
         let text = line.text?;
-        if self.args.stream.document {
-            let paragraph = Paragraph::new(text, self.language);
-            return Ok(Asked { inputs: paragraph.sentences().map(Input::text).collect(), paragraph: Some(paragraph) });
-        }
-        let input = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
-        let name = || input.map_or_else(|| "standard input".into(), |path| path.display().to_string());
-        let input = match self.args.jsonl {
-            false => Input::text(&text),
-            true => Input::json(&text, || format!("{}:{}", name(), line.number))?,
+        let path = self.args.input.as_deref().filter(|path| *path != Path::new("-"));
+        let name = || path.map_or_else(|| "standard input".into(), |path| path.display().to_string());
+        let place = || format!("{}:{}", name(), line.number);
+        let (mut inputs, paragraph) = match (self.args.stream.document, self.args.jsonl) {
+            (true, _) => {
+                let paragraph = Paragraph::new(text, self.language);
+                (paragraph.sentences().map(Input::text).collect(), Some(paragraph))
+            }
+            (false, true) => (vec![Input::json(&text, place)?], None),
+            (false, false) => (vec![Input::text(&text)], None),
         };
-        Ok(Asked { inputs: vec![input], paragraph: None })
+        for input in &mut inputs {
+            input.kept = control.prepare(&mut input.request).with_context(place)?;
+        }
+        Ok(Asked { inputs, paragraph })
     }
 
     /// What stands in the place of line number `line`, from 1, which could not be translated.
