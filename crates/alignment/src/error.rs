@@ -74,14 +74,56 @@ pub enum AlignmentError {
     },
 
     /// A link of an alignment file cannot be read.
-    #[error("line {line}: {token:?} is not a link of the {format} format: write {}", .format.form())]
+    #[error("{file}:{line}: {token:?} is not a link of the {format} format: write {}", .format.form())]
     Link {
+        /// The file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
         /// The format the file should have.
         format: LinkFormat,
-        /// Line in the file, from 1.
-        line: usize,
-        /// The word that is not a link.
+        /// What is not a link.
         token: String,
+    },
+
+    /// Nothing in an alignment file tells its format.
+    #[error(
+        "{file}: these links could be of the Pharaoh or of the talp format, which count words from 0 and from 1: say which it is"
+    )]
+    UnknownFormat {
+        /// The file.
+        file: String,
+    },
+
+    /// A link of an alignment file is of words that the sentences do not have.
+    #[error(
+        "{file}:{line}: the {format} link {link} is of words beyond the sentences, which have {source_words} and {target_words} \
+         words: the links must number the words of this very text, source first"
+    )]
+    Beyond {
+        /// The file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+        /// The format of the file.
+        format: LinkFormat,
+        /// The link as the file has it.
+        link: String,
+        /// Words of the source sentence.
+        source_words: usize,
+        /// Words of the target sentence.
+        target_words: usize,
+    },
+
+    /// An alignment file is of another number of sentence pairs.
+    #[error("{file} has the links of {found} sentence pairs, the text has {pairs} pairs: they must pair line by line")]
+    Pairs {
+        /// The file.
+        file: String,
+        /// Sentence pairs that it has links of.
+        found: usize,
+        /// Sentence pairs of the text.
+        pairs: usize,
     },
 
     /// A font file cannot be read.

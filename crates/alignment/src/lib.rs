@@ -4,9 +4,9 @@
 //! target token i. This crate takes those weights as plain values and turns them into what people read:
 //!
 //! ```text
-//! Sentence + Sentence + weights -> Alignment --words()--> word Alignment --+--> Links   (Pharaoh, talp)
+//! Sentence + Sentence + weights -> Alignment --words()--> word Alignment --+--> Links   (Pharaoh, talp, NAACL)
 //!                                                                         +--> heatmap (SVG, PNG, terminal)
-//!                                                                         +--> JSON    (serde)
+//!                                                                         +--> JSON    (serde), NumPy
 //! ```
 //!
 //! A matrix has one row for each target token and one column for each source token, as figure 3 of the paper. The model
@@ -14,7 +14,7 @@
 //! word, so that the rows of the word matrix still sum to 1.
 //!
 //! ```
-//! use rnnsearch_alignment::{Alignment, LinkFormat, Segmentation, Sentence};
+//! use rnnsearch_alignment::{Alignment, Segmentation, Sentence};
 //!
 //! // "unhappy" is two tokens on the source side; the last row and column are the end of the sentence.
 //! let source = Sentence::from_spans("unhappy man", &[0..2, 2..7, 8..11])?.with_end();
@@ -25,7 +25,7 @@
 //!     0.0, 0.0, 0.1, 0.9,
 //! ];
 //! let words = Alignment::new(source, target, weights)?.words(Segmentation::Words)?;
-//! assert_eq!(LinkFormat::Pharaoh.format(&words.best_links()), "0-1 1-0");
+//! assert_eq!(words.best_links().to_string(), "0-1 1-0");
 //! # Ok::<(), rnnsearch_alignment::AlignmentError>(())
 //! ```
 //!
@@ -33,16 +33,22 @@
 
 mod error;
 mod fonts;
+mod gold;
 pub mod heatmap;
 mod links;
 mod matrix;
+mod npz;
 mod sentence;
 mod shaping;
+mod symmetrization;
 mod words;
 
 pub use error::{AlignmentError, Side};
 pub use fonts::Fonts;
+pub use gold::Gold;
 pub use links::{Link, LinkFormat, Links};
-pub use matrix::Alignment;
+pub use matrix::{Alignment, LinkRule, Merge, Reading};
+pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
+pub use symmetrization::Symmetrization;
 pub use words::Segmentation;

@@ -18,6 +18,38 @@ pub struct Alignment {
     weights: Vec<f32>,
 }
 
+/// Which step of the decoder tells what a target word was made from.
+///
+/// α_i weighs the annotations before y_i is written, by the state s_{i-1} that has not seen y_i: it is what the word was made
+/// from. At the next step the state has read y_i, so where a translation is given and not sought, α_{i+1} may know better
+/// (Chen et al., 2020, "Accurate Word Alignment Induction from Neural Machine Translation", of Transformers). In RNNsearch the
+/// readout sees c_i itself, and α_i is by far the better one; the README has the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// By the state before the word: α_i.
+    Previous,
+    /// By the state after the word: α_{i+1}; the last word has that of the end of the sentence.
+    Next,
+}
+
+/// How two matrices of opposite directions become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// (α + β) / 2
+    Mean,
+    /// α β: both must agree.
+    Product,
+}
+
+/// Which weights are links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkRule {
+    /// The highest of each target word.
+    Argmax,
+    /// All, down to a threshold.
+    Threshold,
+}
+
 impl Alignment {
     /// Labels a matrix. `weights` is `[target.len(), source.len()]`, row by row.
     ///
@@ -75,31 +107,108 @@ impl Alignment {
         Self::new(source, target, weights)
     }
 
+    /// The rows that tell of the target's words: one for each token but the end of the sentence.
+    ///
+    /// # Errors
+    ///
+    /// A target that has no other token.
+    pub fn read(&self, reading: Reading) -> Result<Self, AlignmentError> {
+        let target = self.target.without_end();
+        let columns = self.source.len();
+        let mut weights = match reading {
+            Reading::Previous => self.weights[..target.len() * columns].to_vec(),
+            Reading::Next => self.weights[columns..].to_vec(),
+        };
+        if weights.len() < target.len() * columns {
+            // The sentence was not ended: nothing follows its last token.
+            weights.extend_from_within(weights.len().saturating_sub(columns)..);
+        }
+        Self::new(self.source.clone(), target, weights)
+    }
+
+    /// The matrix between the words alone, scaled so that no word is preferred by all: the rows are made to sum to 1, then the
+    /// columns, then the rows again.
+    ///
+    /// Attention often rests on a word that much depends on, such as a noun whose gender its neighbours take. What a source word
+    /// gets from many target words counts less after this. (More rounds, as Sinkhorn's algorithm has, would make all words get
+    /// the same, but some words have several partners and some have none.)
+    ///
+    /// # Errors
+    ///
+    /// A side that has no words.
+    pub fn balanced(&self) -> Result<Self, AlignmentError> {
+        let by_rows = |mut alignment: Self| {
+            let columns = alignment.source.len();
+            alignment.weights.chunks_exact_mut(columns).for_each(normalize);
+            alignment
+        };
+        let by_columns = |alignment: Self| by_rows(alignment.transposed()).transposed();
+        Ok(by_rows(by_columns(by_rows(self.without_end()?))))
+    }
+
+    /// The matrix with rows for columns.
+    pub fn transposed(&self) -> Self {
+        let (rows, columns) = (self.target.len(), self.source.len());
+        let weights = (0..rows * columns).map(|at| self.weights[at % rows * columns + at / rows]).collect();
+        Self { source: self.target.clone(), target: self.source.clone(), weights }
+    }
+
+    /// This matrix and that of the opposite direction, whose rows are this one's columns, in one; the ends of both sides are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// A side without words, or another number of words in the other matrix.
+    pub fn merged(&self, reverse: &Alignment, how: Merge) -> Result<Self, AlignmentError> {
+        let (forward, reverse) = (self.without_end()?, reverse.without_end()?.transposed());
+        let (rows, columns) = (forward.target.len(), forward.source.len());
+        if (reverse.target.len(), reverse.source.len()) != (rows, columns) {
+            return Err(AlignmentError::Size { rows, columns, weights: reverse.weights.len() });
+        }
+        let merge = |(&one, &other): (&f32, &f32)| match how {
+            Merge::Mean => (one + other) / 2.0,
+            Merge::Product => one * other,
+        };
+        let weights = forward.weights.iter().zip(&reverse.weights).map(merge).collect();
+        Self::new(forward.source, forward.target, weights)
+    }
+
     /// Links every target token with the source token it looks at most (the first, if several are equal).
     ///
     /// A token that looks at nothing, or most at the end of the sentence, gets no link; nor does the end itself.
     pub fn best_links(&self) -> Links {
-        self.linked(|row, column| {
-            let weight = row[column];
-            let before = row[..column].iter().all(|&other| other < weight);
-            weight > 0.0 && before && row[column + 1..].iter().all(|&other| other <= weight)
-        })
+        self.links(LinkRule::Argmax, 0.0)
     }
 
-    /// Links every target token with all source tokens whose weight is at least `threshold`.
-    pub fn links_above(&self, threshold: f32) -> Links {
-        self.linked(|row, column| row[column] >= threshold)
-    }
-
-    /// Sure links between the tokens, ends left out, where `linked(row, column)`.
-    fn linked(&self, linked: impl Fn(&[f32], usize) -> bool) -> Links {
+    /// The links that a rule finds, of those whose weight is at least `threshold` and not zero.
+    ///
+    /// Of equal weights the first is the highest. The ends have no links, but the end of the source can be what a token looks
+    /// at most.
+    pub fn links(&self, rule: LinkRule, threshold: f32) -> Links {
         let words = |sentence: &Sentence| sentence.len() - usize::from(sentence.has_end());
-        let rows = self.rows().take(words(&self.target)).enumerate();
-        rows.flat_map(|(target, row)| {
-            let sources = (0..words(&self.source)).filter(|&source| linked(row, source)).collect::<Vec<_>>();
-            sources.into_iter().map(move |source| Link { source, target })
-        })
-        .collect()
+        let sources = words(&self.source);
+        let of_row = |(target, row): (usize, &[f32])| {
+            let best = highest(row);
+            let linked = |&source: &usize| {
+                let of_rule = rule == LinkRule::Threshold || source == best;
+                of_rule && row[source] > 0.0 && row[source] >= threshold
+            };
+            (0..sources).filter(linked).map(|source| Link { source, target }).collect::<Vec<_>>()
+        };
+        self.rows().take(words(&self.target)).enumerate().flat_map(of_row).collect()
+    }
+}
+
+/// The place of the highest weight, the first if there are several.
+fn highest(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, place| if row[place] > row[best] { place } else { best })
+}
+
+/// Divides numbers by their sum, unless that is zero.
+fn normalize(weights: &mut [f32]) {
+    let sum: f32 = weights.iter().sum();
+    if sum > 0.0 {
+        weights.iter_mut().for_each(|weight| *weight /= sum);
     }
 }
 
@@ -123,6 +232,8 @@ fn rounded(weight: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(words: &[&str]) -> Sentence {
@@ -157,9 +268,80 @@ mod tests {
             0.9, 0.1, 0.0, // the end's own row: no link
         ];
         let alignment = Alignment::new(source, target, weights).unwrap();
-        assert_eq!(alignment.best_links().sure().collect::<Vec<_>>(), [Link { source: 0, target: 0 }]);
-        let above: Vec<_> = alignment.links_above(0.3).sure().map(|link| (link.source, link.target)).collect();
-        assert_eq!(above, [(0, 0), (1, 0), (1, 1)]);
+        assert_eq!(alignment.best_links().to_string(), "0-0");
+        assert_eq!(alignment.links(LinkRule::Argmax, 0.4).to_string(), "0-0");
+        assert_eq!(alignment.links(LinkRule::Argmax, 0.41).to_string(), "");
+        assert_eq!(alignment.links(LinkRule::Threshold, 0.3).to_string(), "0-0 1-0 1-1");
+        assert_eq!(alignment.links(LinkRule::Threshold, 0.0).to_string(), "0-0 0-1 1-0 1-1", "never a weight of zero");
+    }
+
+    /// By hand: [[3, 1], [3, 1]] / 4 has columns that sum to 3/2 and 1/2, by which it becomes [[1/2, 1/2], [1/2, 1/2]]. A word
+    /// without weight stays without.
+    #[test]
+    fn no_word_is_preferred_by_all() {
+        let weights = vec![0.6, 0.2, 0.2, 0.3, 0.1, 0.6, 0.0, 0.0, 1.0];
+        let alignment = Alignment::new(words(&["a", "b"]).with_end(), words(&["x", "y", "z"]), weights).unwrap();
+        let balanced = alignment.balanced().unwrap();
+        assert!(balanced.weights().iter().zip([0.5, 0.5, 0.5, 0.5, 0.0, 0.0]).all(|(a, b)| (a - b).abs() < 1e-6));
+
+        // Both target words look at a most, but y does so less, and nobody else looks at b.
+        let weights = vec![0.9, 0.1, 0.6, 0.4];
+        let alignment = Alignment::new(words(&["a", "b"]), words(&["x", "y"]), weights).unwrap();
+        assert_eq!(alignment.best_links().to_string(), "0-0 0-1");
+        assert_eq!(alignment.balanced().unwrap().best_links().to_string(), "0-0 1-1");
+    }
+
+    proptest! {
+        #[test]
+        fn balanced_rows_sum_to_one(rows in 1usize..6, columns in 1usize..6, weights in prop::collection::vec(0.0f32..1.0, 25)) {
+            let [source, target] = [columns, rows].map(|count| words(&vec!["w"; count]));
+            // Some words get nothing.
+            let weights = weights[..rows * columns].iter().map(|&weight| if weight < 0.3 { 0.0 } else { weight }).collect();
+            let alignment = Alignment::new(source.with_end(), target, with_ends(weights, columns)).unwrap();
+            let balanced = alignment.balanced().unwrap();
+            prop_assert_eq!(balanced.weights().len(), rows * columns);
+            for row in balanced.rows() {
+                let sum: f32 = row.iter().sum();
+                prop_assert!((sum - 1.0).abs() < 1e-4 || sum == 0.0, "{row:?}");
+            }
+            let links = |rule| alignment.links(rule, 0.0);
+            prop_assert_eq!(balanced.links(LinkRule::Threshold, 0.0), links(LinkRule::Threshold), "no weight comes or goes");
+            prop_assert_eq!(alignment.transposed().transposed(), alignment);
+        }
+    }
+
+    /// Rows with a weight for the end of the source.
+    fn with_ends(weights: Vec<f32>, columns: usize) -> Vec<f32> {
+        weights.chunks_exact(columns).flat_map(|row| row.iter().copied().chain([0.5])).collect()
+    }
+
+    #[test]
+    fn a_word_is_read_before_or_after_it_was_written() {
+        let (source, target) = (words(&["a"]).with_end(), words(&["x", "y"]));
+        let weights = vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7];
+        let ended = Alignment::new(source.clone(), target.clone().with_end(), weights.clone()).unwrap();
+        assert_eq!(ended.read(Reading::Previous).unwrap().weights(), &weights[..4]);
+        assert_eq!(ended.read(Reading::Next).unwrap().weights(), &weights[2..]);
+        let cut = Alignment::new(source.clone(), target, weights[..4].to_vec()).unwrap();
+        assert_eq!(cut.read(Reading::Previous).unwrap().weights(), &weights[..4]);
+        assert_eq!(cut.read(Reading::Next).unwrap().weights(), [0.2, 0.8, 0.2, 0.8]);
+        let empty = Alignment::new(source, words(&[]).with_end(), vec![0.5, 0.5]).unwrap();
+        assert!(matches!(empty.read(Reading::Next), Err(AlignmentError::Empty(Side::Target))));
+    }
+
+    #[test]
+    fn two_directions_become_one() {
+        let forward = vec![0.1, 0.3, 0.6, 0.2, 0.4, 0.4];
+        let forward = Alignment::new(words(&["a", "b"]).with_end(), words(&["x", "y"]), forward).unwrap();
+        let reverse = Alignment::new(words(&["x", "y"]), words(&["a", "b"]), vec![0.9, 0.2, 0.3, 0.0]).unwrap();
+        let merged = |how| forward.merged(&reverse, how).unwrap().weights().to_vec();
+        let close = |a: Vec<f32>, b: [f32; 4]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+        assert!(close(merged(Merge::Mean), [0.5, 0.3, 0.2, 0.2]));
+        assert!(close(merged(Merge::Product), [0.09, 0.09, 0.04, 0.0]));
+        assert_eq!(reverse.transposed().weights(), [0.9, 0.3, 0.2, 0.0]);
+        assert_eq!(forward.transposed().transposed(), forward);
+        let other = Alignment::new(words(&["x"]), words(&["a", "b"]), vec![0.9, 0.2]).unwrap();
+        assert!(matches!(forward.merged(&other, Merge::Mean), Err(AlignmentError::Size { .. })));
     }
 
     #[test]

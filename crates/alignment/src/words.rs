@@ -39,8 +39,21 @@ impl Alignment {
     ///
     /// A side whose text is blank and which has no end of the sentence either.
     pub fn words(&self, segmentation: Segmentation) -> Result<Alignment, AlignmentError> {
-        let (source, source_shares) = merged(self.source(), segmentation);
-        let (target, target_shares) = merged(self.target(), segmentation);
+        self.words_at(&self.source().words(segmentation), &self.target().words(segmentation))
+    }
+
+    /// The alignment between the words that cover these bytes of the texts, in order and apart from each other.
+    ///
+    /// # Errors
+    ///
+    /// A side that has neither words nor the end of the sentence.
+    ///
+    /// # Panics
+    ///
+    /// If a word does not lie in its text, on the boundaries of characters.
+    pub fn words_at(&self, source: &[Range<usize>], target: &[Range<usize>]) -> Result<Alignment, AlignmentError> {
+        let (source, source_shares) = merged(self.source(), source);
+        let (target, target_shares) = merged(self.target(), target);
         for (side, words) in [(Side::Source, &source), (Side::Target, &target)] {
             if words.is_empty() {
                 return Err(AlignmentError::Empty(side));
@@ -126,13 +139,12 @@ impl Sentence {
 type Shares = Vec<Vec<(usize, f32)>>;
 
 /// The sentence with words for tokens (and its end, if it has one), and how tokens map to them.
-fn merged(sentence: &Sentence, segmentation: Segmentation) -> (Sentence, Shares) {
-    let words = sentence.words(segmentation);
+fn merged(sentence: &Sentence, words: &[Range<usize>]) -> (Sentence, Shares) {
     let labelled = words.iter().map(|word| Token::new(&sentence.text()[word.clone()], word.clone()));
     let end = sentence.has_end().then(Token::end);
     let shares = sentence.tokens().iter().map(|token| match token.span() {
         None => vec![(words.len(), 1.0)],
-        Some(span) => shares(sentence.text(), &words, &span),
+        Some(span) => shares(sentence.text(), words, &span),
     });
     let shares = shares.collect();
     let merged = Sentence::new(sentence.text(), labelled.chain(end).collect());

@@ -8,6 +8,8 @@
     reason = "these comments are help texts for a terminal"
 )]
 
+mod align;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -18,6 +20,7 @@ use regex::Regex;
 use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
+pub use self::align::{Align, Combine, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words};
 use crate::messages::Messages;
 
 /// Trains translators on parallel text, translates with them, and shows which source words each word was made from
@@ -52,9 +55,11 @@ Examples:
 pub enum Command {
     Train(Train),
     Translate(Translate),
+    Align(Align),
     Heatmap(Heatmap),
     Evaluate(Evaluate),
     Score(Score),
+    Rerank(Rerank),
     Export(Export),
     Info(Info),
     Config(ConfigCommand),
@@ -149,6 +154,8 @@ pub struct Translate {
     #[arg(long)]
     pub subwords: bool,
     #[command(flatten)]
+    pub stream: Stream,
+    #[command(flatten)]
     pub control: Control,
     #[command(flatten)]
     pub search: Search,
@@ -158,6 +165,75 @@ pub struct Translate {
     pub compute: Compute,
     #[command(flatten)]
     pub messages: Messages,
+}
+
+/// How lines come and go.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Lines")]
+pub struct Stream {
+    /// The lines are running text: translate their sentences one by one
+    ///
+    /// Line breaks, blank lines and the blanks around sentences stay. Sentences end where Unicode says so, but not after
+    /// abbreviations, initials and, in a source language that writes them with a full stop, ordinals.
+    #[arg(long, conflicts_with_all = ["n_best", "json", "jsonl", "alignments", "subwords", "markup"])]
+    pub document: bool,
+    /// When translations are handed on
+    ///
+    /// batch: the lines that have come, up to 8 times --batch, are translated together and handed on together; who writes one
+    /// line and waits has its translation at once. line: each line is translated by itself and handed on before the next
+    /// one, however many have come; the first translations come soonest, the last later.
+    #[arg(long, value_name = "WHEN", default_value = "batch", hide_possible_values = true)]
+    pub flush: Flush,
+    /// What becomes of a line that is not UTF-8, over 64 MiB long or, with --jsonl, no right object
+    ///
+    /// fail: the program ends there with exit code 1; the lines before it are translated. empty: what a blank line gives stands
+    /// in its place, with --json and --jsonl an object with nothing but `error`. skip: nothing does. With empty and skip a
+    /// warning names each such line, another counts them, and the exit code is 0. A damaged file always fails.
+    #[arg(long, value_name = "RULE", default_value = "fail", hide_possible_values = true)]
+    pub on_error: OnError,
+    /// Translate part I of N: lines I, I+N, I+2N and so on, counted from 1
+    ///
+    /// N programs with the same input translate it all. `paste -d '\\n' OUT.1 ... OUT.N` puts the parts together, where N does
+    /// not divide the number of lines followed by `head -n LINES`; `sort -msn OUT.*` does so for --n-best, whose numbers are
+    /// those of the whole input.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<Shard>,
+}
+
+/// One of several parts of the lines, dealt out in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 1.
+    pub part: usize,
+    /// Of how many.
+    pub parts: usize,
+}
+
+impl Shard {
+    /// Whether a line, counted from 1, is in it.
+    pub fn has(self, line: usize) -> bool {
+        line % self.parts == self.part % self.parts
+    }
+}
+
+/// When translations are handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flush {
+    /// Each by itself
+    Line,
+    /// With those that were translated together with it
+    Batch,
+}
+
+/// What becomes of a line that cannot be translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// The end of it all
+    Fail,
+    /// A blank line, or an object with the error
+    Empty,
+    /// Nothing
+    Skip,
 }
 
 /// What translations must be like.
@@ -321,7 +397,8 @@ pub enum ColorChoice {
 /// Translate a test set and score the translations
 ///
 /// BLEU, chrF2++ and TER are those of sacreBLEU. The perplexity is that of the references, given the sources. The seconds are
-/// those of translating, from text to text.
+/// those of translating, from text to text. Gold links are those between sources and references; they are compared with what
+/// `align` finds.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -361,6 +438,11 @@ pub struct Evaluate {
     #[arg(long)]
     pub lowercase: bool,
     #[command(flatten)]
+    pub gold: GoldFile,
+    /// What counts as a word in gold links
+    #[arg(long, value_name = "WORDS", default_value = "blanks", requires = "gold", help_heading = "Gold links")]
+    pub words: Words,
+    #[command(flatten)]
     pub search: Search,
     #[command(flatten)]
     pub compute: Compute,
@@ -392,6 +474,63 @@ pub struct Score {
     /// Print a JSON object a line: source, target, log_prob, mean_log_prob, target_tokens, token_log_probs
     #[arg(long)]
     pub json: bool,
+    /// Pairs scored together
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub batch: NonZeroUsize,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Order lists of translations anew by what further models think of them
+///
+/// The lists are those of `translate --n-best`, as text or, with --json there, as objects. Each model gives each candidate the
+/// score that it would have in `translate`: its log-probability, divided by a norm of its length. --reverse models translate from
+/// target to source, and score the source given the candidate. The candidate with the highest weighted sum is printed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  rnnsearch translate runs/de-en news.de --n-best 10 |
+    rnnsearch rerank runs/de-en --reverse runs/en-de --source news.de
+  rnnsearch rerank runs/de-en list --with runs/other --weight 1 --weight 0.5 --source news.de --json")]
+pub struct Rerank {
+    /// Model file or run folder
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub model: PathBuf,
+    /// File with the lists; `-` or none for standard input
+    #[arg(value_name = "LIST", value_hint = ValueHint::FilePath)]
+    pub list: Option<PathBuf>,
+    /// File of source sentences, one a line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub source: PathBuf,
+    /// Another model of the same direction, of any vocabulary; may be given several times
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub with: Vec<PathBuf>,
+    /// A model of the other direction; may be given several times
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub reverse: Vec<PathBuf>,
+    /// Weight of a model: once for each, in the order MODEL, --with, --reverse [default: 1 for each]
+    #[arg(long = "weight", value_name = "F", value_parser = weight, allow_negative_numbers = true)]
+    pub weights: Vec<f64>,
+    /// Weight of the score in the list
+    #[arg(long, value_name = "F", default_value = "0", value_parser = weight, allow_negative_numbers = true)]
+    pub list_weight: f64,
+    /// Divide log-probabilities by length^F [default: the setting of MODEL]
+    #[arg(long, value_name = "F", value_parser = length_penalty)]
+    pub length_penalty: Option<f64>,
+    /// What is raised to that power: power is the length, gnmt is (5 + length) / 6 [default: the setting of MODEL]
+    #[arg(long, value_name = "FORM", value_parser = length_form(), hide_possible_values = true)]
+    pub length_form: Option<LengthForm>,
+    /// Print the N best of each list with their sums, as `line ||| translation ||| score`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub n_best: Option<u16>,
+    /// Print a JSON object a line: source, translation, score, scores (of each model), list_score; with --n-best a list n_best
+    #[arg(long)]
+    pub json: bool,
+    /// Write here instead of standard output; the file appears when it is complete
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
     /// Pairs scored together
     #[arg(long, value_name = "N", default_value = "64")]
     pub batch: NonZeroUsize,
@@ -669,12 +808,23 @@ pub struct Compute {
     pub threads: Option<NonZeroUsize>,
 }
 
+fn shard(text: &str) -> Result<Shard, String> {
+    let parsed = text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+    let (part, parts) =
+        parsed.filter(|(part, parts)| (1..=*parts).contains(part)).ok_or("expected I/N with I from 1 to N")?;
+    Ok(Shard { part, parts })
+}
+
 fn pattern(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|error| error.to_string())
 }
 
 fn length_penalty(text: &str) -> Result<f64, String> {
     number(text, 0.0, 10.0)
+}
+
+fn weight(text: &str) -> Result<f64, String> {
+    number(text, -1000.0, 1000.0)
 }
 
 fn word_reward(text: &str) -> Result<f64, String> {
@@ -734,6 +884,19 @@ mod tests {
     #[test]
     fn definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lines_are_dealt_out_in_turn() {
+        let lines = |text: &str| {
+            let shard = shard(text).unwrap();
+            (1..=7).filter(|&line| shard.has(line)).collect::<Vec<usize>>()
+        };
+        assert_eq!([lines("1/3"), lines("2/3"), lines("3/3")], [vec![1, 4, 7], vec![2, 5], vec![3, 6]]);
+        assert_eq!(lines("1/1"), [1, 2, 3, 4, 5, 6, 7]);
+        for bad in ["0/3", "4/3", "1", "/", "1/0", "0/0", "-1/3", "1/3/5", "a/b", ""] {
+            assert!(shard(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

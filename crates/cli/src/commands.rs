@@ -1,5 +1,6 @@
 //! The commands, one a module.
 
+mod align;
 mod bench;
 mod completions;
 mod config;
@@ -8,6 +9,7 @@ mod export;
 pub mod heatmap;
 mod info;
 mod man;
+mod rerank;
 mod score;
 mod train;
 mod translate;
@@ -23,9 +25,11 @@ pub fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => return train::run(&args),
         Command::Translate(args) => translate::run(&args),
+        Command::Align(args) => align::run(&args),
         Command::Heatmap(args) => heatmap::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Score(args) => score::run(&args),
+        Command::Rerank(args) => rerank::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Bench(args) => bench::run(&args.what),

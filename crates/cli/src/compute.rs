@@ -25,6 +25,11 @@ impl Compute {
     /// Reads a model and puts it to work, together with others.
     pub fn load(&self, model: &Path, others: &[PathBuf], messages: Messages) -> Result<Translator> {
         self.limit_threads()?;
+        self.load_another(model, others, messages)
+    }
+
+    /// As [`Self::load`], once the threads are limited.
+    pub fn load_another(&self, model: &Path, others: &[PathBuf], messages: Messages) -> Result<Translator> {
         let device = self.device.open()?;
         messages.detail(self.describe(kernel_of(&device)));
         let paths = [model].into_iter().chain(others.iter().map(PathBuf::as_path));

@@ -8,10 +8,12 @@
 //! - `usage` asks the system what was used;
 //! - `failure` turns an error into a message and an exit code.
 
+mod aligner;
 mod args;
 mod commands;
 mod compute;
 mod failure;
+mod gold;
 mod interrupt;
 mod messages;
 mod output;

@@ -42,11 +42,11 @@ impl Output {
         }
     }
 
-    /// Hands on what was written so far; a file still appears only in the end.
+    /// Hands on what was written so far, also to a pipe or device with a name; a file still appears only in the end.
     pub fn flush(&mut self) -> Result<()> {
         match self {
             Self::Standard(stdout) => stdout.flush().context(STANDARD),
-            Self::File(_) => Ok(()),
+            Self::File(file) => file.hand_on(),
         }
     }
 
@@ -100,6 +100,14 @@ impl OutputFile {
         self.target.write_all(bytes).with_context(|| self.failed())
     }
 
+    /// Hands on what was written to a device or a pipe.
+    fn hand_on(&mut self) -> Result<()> {
+        match self.target.get_ref() {
+            Target::Temporary(_) => Ok(()),
+            Target::Direct(_) => self.target.flush().with_context(|| self.failed()),
+        }
+    }
+
     /// Puts the file in its place.
     pub fn finish(self) -> Result<()> {
         let failed = self.failed();
@@ -114,6 +122,17 @@ impl OutputFile {
 
     fn failed(&self) -> String {
         format!("cannot write `{}`", self.path.display())
+    }
+}
+
+/// For writers of formats; their errors do not name the file.
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.target.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.target.flush()
     }
 }
 

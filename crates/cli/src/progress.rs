@@ -164,6 +164,11 @@ impl Counter {
         self.0.inc(sentences as u64);
     }
 
+    /// Tells something, above the count.
+    pub fn above(&self, tell: impl FnOnce()) {
+        self.0.suspend(tell);
+    }
+
     /// Takes the count away.
     pub fn finish(&self) {
         self.0.finish_and_clear();

@@ -1,7 +1,7 @@
 //! Translations as JSON, and their alignments in the units that were asked for.
 
 use anyhow::Result;
-use rnnsearch_alignment::{Alignment, AlignmentError, END, LinkFormat, Links, Segmentation, Sentence};
+use rnnsearch_alignment::{Alignment, AlignmentError, END, Links, Segmentation, Sentence};
 use rnnsearch_corpus::Tokenizer;
 use rnnsearch_inference::{Candidate, Translation};
 use serde::Serialize;
@@ -83,7 +83,7 @@ impl<'a> Form<'a> {
                 words(alignment, Segmentation::Whitespace)?.map_or_else(Links::default, |a| a.best_links())
             }
         };
-        Ok(LinkFormat::Pharaoh.format(&links))
+        Ok(links.to_string())
     }
 
     fn alternative(&self, translation: &Translation, candidate: &Candidate) -> Result<Alternative> {

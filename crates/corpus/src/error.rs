@@ -181,6 +181,13 @@ pub enum CorpusError {
     },
 }
 
+impl CorpusError {
+    /// Whether a line is wrong, and those after it can be read.
+    pub fn is_of_line(&self) -> bool {
+        matches!(self, Self::InvalidUtf8 { .. } | Self::LineTooLong { .. })
+    }
+}
+
 /// What bytes that are not UTF-8 look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodingGuess {

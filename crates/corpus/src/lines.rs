@@ -13,7 +13,8 @@ use crate::error::{CorpusError, EncodingGuess};
 
 /// The lines of a file or stream, without their line ends; memory is bounded by the longest line.
 ///
-/// The iterator stops after the first error.
+/// After an error of one line, see [`CorpusError::is_of_line`], the iterator goes on with the next line; any other error is the
+/// last it gives.
 pub struct Lines {
     name: Arc<str>,
     reader: Box<dyn BufRead + Send>,
@@ -21,6 +22,8 @@ pub struct Lines {
     line: u64,
     offset: u64,
     nul_seen: bool,
+    /// Whether the rest of a line that is too long is still to be passed over.
+    within_line: bool,
     finished: bool,
 }
 
@@ -63,7 +66,7 @@ impl Lines {
     }
 
     fn new(name: Arc<str>, reader: Box<dyn BufRead + Send>, compressed: bool) -> Self {
-        Self { name, reader, compressed, line: 0, offset: 0, nul_seen: false, finished: false }
+        Self { name, reader, compressed, line: 0, offset: 0, nul_seen: false, within_line: false, finished: false }
     }
 
     /// The name of the file.
@@ -81,6 +84,9 @@ impl Lines {
     }
 
     fn read_line(&mut self) -> Result<Option<String>, CorpusError> {
+        if std::mem::take(&mut self.within_line) {
+            self.offset += self.reader.skip_until(b'\n').map_err(|reason| self.read_error(reason))? as u64;
+        }
         let mut bytes = Vec::new();
         let read = self
             .reader
@@ -92,11 +98,12 @@ impl Lines {
             return Ok(None);
         }
         self.line += 1;
-        if read > Self::MAX_LINE {
-            return Err(CorpusError::LineTooLong { file: self.file(), line: self.line, limit: Self::MAX_LINE });
-        }
         let start = self.offset;
         self.offset += read as u64;
+        if read > Self::MAX_LINE {
+            self.within_line = bytes.last() != Some(&b'\n');
+            return Err(CorpusError::LineTooLong { file: self.file(), line: self.line, limit: Self::MAX_LINE });
+        }
         self.nul_seen |= start < BLOCK as u64 && bytes.contains(&0);
         strip_line_end(&mut bytes);
         let mut text = String::from_utf8(bytes).map_err(|error| self.not_utf8(start, &error))?;
@@ -137,7 +144,11 @@ impl Iterator for Lines {
             return None;
         }
         let line = self.read_line().transpose();
-        self.finished = !matches!(line, Some(Ok(_)));
+        self.finished = match &line {
+            None => true,
+            Some(Ok(_)) => false,
+            Some(Err(error)) => !error.is_of_line(),
+        };
         line
     }
 }

@@ -1,7 +1,7 @@
 //! What the readers take and what they refuse, in words.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -80,6 +80,23 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(text(&folder, written.as_bytes()), expected);
+    }
+}
+
+#[test]
+fn after_a_wrong_line_come_the_next() {
+    let folder = Folder::new();
+    let long = [vec![b'a'; Lines::MAX_LINE + 5], b"\nc\xff\nd\n".to_vec()].concat();
+    let exactly = [vec![b'a'; Lines::MAX_LINE], b"\nd\n".to_vec()].concat();
+    for (bytes, expected) in [
+        (b"a\xff\nb\n\xfe".to_vec(), vec!["text:1: not UTF-8 (at byte 1", "b", "text:3: not UTF-8 (at byte 5"]),
+        (long, vec!["text:1: a line of over 67108864 bytes", "text:2: not UTF-8 (at byte 67108871", "d"]),
+        (exactly, vec!["text:1: a line of over 67108864 bytes", "d"]),
+    ] {
+        let lines = Lines::open(&folder.file("text", bytes)).expect("text");
+        let lines: Vec<String> = lines.map(|line| line.unwrap_or_else(|error| folder.message(&error))).collect();
+        assert_eq!(lines.len(), expected.len(), "{lines:?}");
+        assert!(lines.iter().zip(&expected).all(|(line, expected)| line.starts_with(expected)), "{lines:?}");
     }
 }
 
@@ -170,11 +187,17 @@ fn other_encodings_name_the_place_and_the_remedy() {
 }
 
 #[test]
-fn nothing_is_read_after_an_error() {
-    let mut lines = Lines::from_reader("standard input", &b"good\nb\xffd\ngood\n"[..]);
+fn nothing_is_read_after_a_failure() {
+    struct Failing;
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("the cable is cut"))
+        }
+    }
+    let mut lines = Lines::from_reader("standard input", (&b"good\n"[..]).chain(Failing));
     assert_eq!(lines.next().expect("a line").expect("text"), "good");
     let error = lines.next().expect("a line").expect_err("an error").to_string();
-    assert!(error.starts_with("standard input:2: not UTF-8"), "{error}");
+    assert_eq!(error, "cannot read `standard input`: the cable is cut");
     assert!(lines.next().is_none());
 }
 

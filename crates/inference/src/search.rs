@@ -94,13 +94,29 @@ pub(crate) fn search(
     options: &SearchOptions,
 ) -> Vec<Vec<Hypothesis>> {
     assert_eq!(sources.len(), constraints.len(), "constraints for each source");
-    engine.run(sources, &Search { sources, constraints, options })
+    engine.run(sources, &Search { sources, constraints, options, watch: None })
+}
+
+/// Is given words after every step of a search.
+pub(crate) type Watch<'w> = dyn Fn(&[u32]) + Sync + 'w;
+
+/// Translates one source as [`search`] does; `watch` is given the best unfinished hypothesis after every step.
+pub(crate) fn search_watched(
+    engine: &Engine,
+    source: &[u32],
+    constraints: &Constraints,
+    options: &SearchOptions,
+    watch: &Watch,
+) -> Vec<Hypothesis> {
+    let search = Search { sources: &[source], constraints: &[constraints], options, watch: Some(watch) };
+    engine.run(search.sources, &search).remove(0)
 }
 
 struct Search<'s> {
     sources: &'s [&'s [u32]],
     constraints: &'s [&'s Constraints],
     options: &'s SearchOptions,
+    watch: Option<&'s Watch<'s>>,
 }
 
 impl Task for Search<'_> {
@@ -135,6 +151,9 @@ impl Task for Search<'_> {
                 }
                 goes_on
             });
+            if let Some(watch) = self.watch {
+                live.iter().for_each(|&beam| watch(&beams[beam].words_of(0)));
+            }
             if !live.is_empty() {
                 decoding.keep(&rows, same_sources);
             }
@@ -425,7 +444,7 @@ impl<'s> Beam<'s> {
         if forbidden.is_empty() && n == 0 {
             return banned;
         }
-        let words: Vec<u32> = self.path(self.live[parent]).iter().map(|node| node.word).collect();
+        let words = self.words_of(parent);
         let ends_so = forbidden.iter().filter_map(|sequence| sequence.split_last());
         banned.extend(ends_so.filter(|(_, before)| words.ends_with(before)).map(|(last, _)| *last));
         if n > 0 && words.len() >= n {
@@ -478,6 +497,11 @@ impl<'s> Beam<'s> {
         }
         all.truncate(self.options.beam_size);
         all
+    }
+
+    /// The words of an unfinished hypothesis; the first is the best.
+    fn words_of(&self, live: usize) -> Vec<u32> {
+        self.path(self.live[live]).iter().map(|node| node.word).collect()
     }
 
     /// The words of a hypothesis.

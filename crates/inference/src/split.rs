@@ -1,20 +1,28 @@
 //! Sources that are too long are translated in pieces.
 //!
-//! A piece ends after the last sentence end that fits; where none does, after the last comma, semicolon or colon; else at
-//! the last blank; else after the last token.
+//! A piece ends after the last sentence that fits; where none does, after the last full stop or the like; else after the last
+//! comma, semicolon or colon; else at the last blank; else after the last token.
 
 use std::ops::Range;
 
 use rnnsearch_corpus::Encoded;
 
-/// The bytes of each piece of a text, none with more than `max_tokens` tokens. Blanks between pieces belong to none.
-pub(crate) fn split(text: &str, encoded: &Encoded, max_tokens: usize) -> Vec<Range<usize>> {
+use crate::sentences::{sentences, trimmed};
+
+/// The bytes of each piece of a text, none with more than `max_tokens` tokens, in a language given by its code. Blanks between
+/// pieces belong to none.
+pub(crate) fn split(text: &str, encoded: &Encoded, max_tokens: usize, language: &str) -> Vec<Range<usize>> {
     let max_tokens = max_tokens.max(1);
+    let sentence_ends: Vec<usize> = sentences(text, language).into_iter().map(|sentence| sentence.end).collect();
     let mut pieces = Vec::new();
     let (mut token, mut start) = (0, 0);
     while encoded.ids.len() - token > max_tokens {
         let limit = encoded.spans[token + max_tokens].start;
-        let end = cut(&text[start..limit]).map_or(limit, |length| start + length);
+        let sentence_end = sentence_ends[..sentence_ends.partition_point(|&end| end <= limit)].last().copied();
+        let end = sentence_end
+            .filter(|&end| end > start)
+            .or_else(|| cut(&text[start..limit]).map(|length| start + length))
+            .unwrap_or(limit);
         let end = if end > start { end } else { text.ceil_char_boundary(limit.max(start + 1)) };
         pieces.push(start..end);
         start = end;
@@ -24,7 +32,7 @@ pub(crate) fn split(text: &str, encoded: &Encoded, max_tokens: usize) -> Vec<Ran
     pieces.into_iter().map(|piece| trimmed(text, piece)).filter(|piece| !piece.is_empty()).collect()
 }
 
-/// Where a text that must be cut is cut best, in bytes from its start.
+/// Where a text without a sentence end is cut best, in bytes from its start.
 fn cut(text: &str) -> Option<usize> {
     let after = |marks: &[char]| {
         let mut ends = text.match_indices(marks).map(|(at, mark)| at + mark.len());
@@ -38,12 +46,6 @@ fn cut(text: &str) -> Option<usize> {
         .or_else(|| text.rfind(char::is_whitespace).filter(|&at| at > 0))
 }
 
-fn trimmed(text: &str, piece: Range<usize>) -> Range<usize> {
-    let inside = &text[piece.clone()];
-    let start = piece.start + inside.len() - inside.trim_start().len();
-    start..(start + inside.trim().len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,7 +57,7 @@ mod tests {
     }
 
     fn pieces(text: &str, max_tokens: usize) -> Vec<&str> {
-        split(text, &characters(text), max_tokens).into_iter().map(|piece| &text[piece]).collect()
+        split(text, &characters(text), max_tokens, "en").into_iter().map(|piece| &text[piece]).collect()
     }
 
     #[test]
@@ -66,6 +68,8 @@ mod tests {
     #[test]
     fn sentences_come_first_then_commas_then_blanks_then_tokens() {
         assert_eq!(pieces("One. Two, three. Four five", 18), ["One. Two, three.", "Four five"]);
+        assert_eq!(pieces("See Dr. No. Twice", 15), ["See Dr. No.", "Twice"]);
+        assert_eq!(pieces("See Dr. No. Twice", 9), ["See Dr.", "No.", "Twice"]);
         assert_eq!(pieces("one, two, three four", 12), ["one, two,", "three four"]);
         assert_eq!(pieces("one two three", 9), ["one two", "three"]);
         assert_eq!(pieces("onetwothree", 4), ["onet", "woth", "ree"]);

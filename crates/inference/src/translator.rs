@@ -1,7 +1,8 @@
 //! Text in, translations out.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::slice;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::prelude::*;
 use rnnsearch_alignment::{Alignment, Link, Segmentation, Sentence, Token};
@@ -11,7 +12,7 @@ use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 use crate::decoding::Engine;
 use crate::forced::force;
 use crate::required::{Phrase, Required};
-use crate::search::search;
+use crate::search::{Watch, search, search_watched};
 use crate::split::split;
 use crate::steering::Steering;
 use crate::units::{Units, spell, tidy};
@@ -244,6 +245,33 @@ impl Translator {
     /// that of the first piece; phrases that must come are asked of the piece that holds their place in the source, and
     /// those without a place of the pieces in turn: the first of them of the first piece.
     pub fn translate_as(&self, requests: &[Request], options: &TranslateOptions) -> Vec<Translation> {
+        self.translate_with(requests, options, None)
+    }
+
+    /// Translates one text, and gives `watch` the best unfinished translation after every step of the search. A text that is
+    /// too long to be translated at once is not watched.
+    pub fn translate_watched(
+        &self,
+        request: &Request,
+        options: &TranslateOptions,
+        watch: &mut (dyn FnMut(&str) + Send),
+    ) -> Translation {
+        // The search runs on a thread of its own.
+        let watch = Mutex::new(watch);
+        let show = |words: &[u32]| {
+            let text = self.vocabularies.target.decode(words);
+            // The last character may lack bytes that are still to come.
+            watch.lock().unwrap_or_else(PoisonError::into_inner)(text.trim_end_matches('\u{fffd}').trim());
+        };
+        self.translate_with(slice::from_ref(request), options, Some(&show)).remove(0)
+    }
+
+    fn translate_with(
+        &self,
+        requests: &[Request],
+        options: &TranslateOptions,
+        watch: Option<&Watch>,
+    ) -> Vec<Translation> {
         let mut options = options.clone();
         options.search.n_best = options.search.n_best.max(1);
         options.search.beam_size = options.search.beam_size.max(options.search.n_best);
@@ -255,7 +283,12 @@ impl Translator {
         for batch in order.chunks(options.batch_size.max(1)) {
             let sources: Vec<&[u32]> = batch.iter().map(|&piece| pieces[piece].ids.as_slice()).collect();
             let constraints: Vec<&Constraints> = batch.iter().map(|&piece| &pieces[piece].constraints).collect();
-            let found = search(&self.engine, &sources, &constraints, &options.search);
+            let found = match watch {
+                Some(watch) if pieces.len() == 1 => {
+                    vec![search_watched(&self.engine, sources[0], constraints[0], &options.search, watch)]
+                }
+                _ => search(&self.engine, &sources, &constraints, &options.search),
+            };
             for (&piece, hypotheses) in batch.iter().zip(found) {
                 let source = &requests[pieces[piece].text].text[pieces[piece].span.clone()];
                 candidates[piece] = self.candidates(source, &pieces[piece].encoded, &hypotheses, &options);
@@ -383,7 +416,7 @@ impl Translator {
                 pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded, constraints });
                 continue;
             }
-            let spans = split(whole, &encoded, max_source_length);
+            let spans = split(whole, &encoded, max_source_length, &self.config.data.source_language);
             for (span, constraints) in spans.iter().zip(self.constraints(request, &spans)) {
                 let encoded = tokenizer.encode(&whole[span.clone()]);
                 pieces.push(Piece { text, span: span.clone(), ids: ended(&encoded.ids), encoded, constraints });

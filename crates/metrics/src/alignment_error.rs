@@ -55,7 +55,8 @@ pub struct AlignmentScore {
 }
 
 impl AlignmentScore {
-    fn add(&mut self, links: &Links, gold: &GoldLinks) {
+    /// Counts the links of one more sentence pair.
+    pub fn add(&mut self, links: &Links, gold: &GoldLinks) {
         self.links += links.len() as u64;
         self.sure += gold.sure.len() as u64;
         self.sure_matches += links.intersection(&gold.sure).count() as u64;

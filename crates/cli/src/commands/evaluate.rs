@@ -10,13 +10,16 @@ use rnnsearch_config::CorpusConfig;
 use rnnsearch_corpus::{Pair, Pairs};
 use rnnsearch_inference::Translator;
 use rnnsearch_metrics::{
-    BleuOptions, Bootstrap, ChrfOptions, CorpusMetric, Interval, LENGTH_LIMITS, LengthMetric, LengthReport, LengthRow,
-    Perplexity, TerOptions, bleu, by_length, chrf, length_chart, ter,
+    AlignmentScore, BleuOptions, Bootstrap, ChrfOptions, CorpusMetric, Interval, LENGTH_LIMITS, LengthMetric,
+    LengthReport, LengthRow, Perplexity, TerOptions, bleu, by_length, chrf, length_chart, ter,
 };
 use serde::Serialize;
 
-use crate::args::Evaluate;
+use crate::aligner::Aligner;
+use crate::args::{Evaluate, Linking};
 use crate::commands::translate::Overlong;
+use crate::compute::require_attention;
+use crate::gold::{LinkScore, Scoring};
 use crate::output::{OutputFile, print};
 use crate::progress::Counter;
 use crate::record::one_line;
@@ -29,14 +32,16 @@ pub fn run(args: &Evaluate) -> Result<()> {
         ..CorpusConfig::default()
     };
     let pairs: Vec<Pair> = Pairs::open(&[corpus])?.collect::<Result<_, _>>()?;
+    let scoring = Scoring::open(&args.gold)?;
     let files = Files::open(args)?;
     let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
+    let links = scoring.map(|scoring| score_links(args, &translator, &pairs, scoring)).transpose()?;
     let begin = Instant::now();
     let hypotheses = translate(args, &translator, &pairs);
     let seconds = begin.elapsed().as_secs_f64();
     let perplexity = perplexity(args, &translator, &pairs)?;
     let test = Test { args, pairs: &pairs, hypotheses: &hypotheses };
-    let report = test.report(perplexity, seconds)?;
+    let report = test.report(perplexity, links, seconds)?;
     let lengths = files.want_lengths(args).then(|| test.by_length()).transpose()?;
     files.write(args, &hypotheses, lengths.as_ref())?;
     let lengths = lengths.as_ref().filter(|_| args.by_length);
@@ -74,6 +79,23 @@ fn perplexity(args: &Evaluate, translator: &Translator, pairs: &[Pair]) -> Resul
     Ok(Perplexity::new(nats, tokens)?)
 }
 
+/// How the links that the model finds between sources and references compare with gold links.
+fn score_links(
+    args: &Evaluate,
+    translator: &Translator,
+    pairs: &[Pair],
+    mut scoring: Scoring,
+) -> Result<AlignmentScore> {
+    require_attention(translator)?;
+    let aligner = Aligner::new(translator, Linking::usual(args.words), args.search.batch.get(), usize::MAX);
+    for window in pairs.chunks(args.search.window()) {
+        for aligned in aligner.align(window)? {
+            scoring.add(&aligned.links, aligned.source_words.len(), aligned.target_words.len())?;
+        }
+    }
+    scoring.finish()
+}
+
 /// The files asked for, opened before the work begins.
 struct Files {
     hypotheses: Option<OutputFile>,
@@ -83,7 +105,9 @@ struct Files {
 
 impl Files {
     fn open(args: &Evaluate) -> Result<Self> {
-        let inputs: [&Path; 3] = [&args.source, &args.reference, &args.model];
+        let gold = args.gold.gold.as_deref();
+        let inputs: Vec<&Path> =
+            [&args.source, &args.reference, &args.model].map(|path| path.as_path()).into_iter().chain(gold).collect();
         let open = |path: &Option<std::path::PathBuf>| {
             path.as_deref().map(|path| OutputFile::create(path, &inputs)).transpose()
         };
@@ -118,7 +142,7 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    fn report(&self, perplexity: Perplexity, seconds: f64) -> Result<Report> {
+    fn report(&self, perplexity: Perplexity, links: Option<AlignmentScore>, seconds: f64) -> Result<Report> {
         let (hypotheses, references) = (self.hypotheses, self.references());
         let (bleu_options, chrf_options) = self.options();
         let ter_options = TerOptions::default();
@@ -138,6 +162,7 @@ impl Test<'_> {
             bleu_interval: self.interval(&bleu_options)?,
             chrf_interval: self.interval(&chrf_options)?,
             ter_interval: self.interval(&ter_options)?,
+            links: links.as_ref().map(LinkScore::from),
         })
     }
 
@@ -186,6 +211,8 @@ struct Report {
     chrf_interval: Option<[f64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ter_interval: Option<[f64; 2]>,
+    #[serde(flatten)]
+    links: Option<LinkScore>,
 }
 
 impl Report {
@@ -204,6 +231,9 @@ impl Report {
         line("chrF2++", score(self.chrf, self.chrf_interval, &self.chrf_signature));
         line("TER", score(self.ter, self.ter_interval, &self.ter_signature));
         line("perplexity", format!("{:.2}", self.perplexity));
+        if let Some(LinkScore { aer, precision, recall, .. }) = self.links {
+            line("AER", format!("{aer:.4}  precision {precision:.4}, recall {recall:.4}"));
+        }
         line("sentences", self.sentences.to_string());
         line("seconds", format!("{:.1}", self.seconds));
         match lengths {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use indicatif::HumanBytes;
 use rnnsearch_config::{Config, CorpusConfig};
 use rnnsearch_corpus::{CorpusError, Filter, Pair, Pairs};
@@ -63,14 +63,14 @@ fn corpora(args: &Export) -> Result<Vec<CorpusConfig>> {
     if source.is_some() {
         return Ok(vec![CorpusConfig { source, target: args.shortlist.target.clone(), ..CorpusConfig::default() }]);
     }
-    let file = args.run.join("config.toml");
-    let config = Config::load(&file, &[]).with_context(|| {
-        format!(
-            "`{}` does not say what corpus to learn a shortlist from: give a run folder, or a corpus with --source and --target",
+    if !args.run.is_dir() {
+        return Err(Misuse(format!(
+            "`{}` is no run folder, and does not say what corpus to learn a shortlist from: name one with --source and --target",
             args.run.display()
-        )
-    })?;
-    Ok(config.data.train)
+        ))
+        .into());
+    }
+    Ok(Config::load(&args.run.join("config.toml"), &[])?.data.train)
 }
 
 /// At most `most` pairs at even distances, without blank ones.

@@ -153,19 +153,24 @@ pub fn usual_terminal_options() -> TerminalOptions {
     TerminalOptions { width: terminal_width(), color: has_color(ColorChoice::Auto), ..TerminalOptions::default() }
 }
 
-fn terminal_width() -> usize {
+/// Columns of the terminal at standard output.
+pub fn terminal_width() -> usize {
     let size = terminal_size::terminal_size_of(io::stdout());
     size.map_or(TerminalOptions::default().width, |(width, _)| width.0.into())
 }
 
 fn has_color(choice: ColorChoice) -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb(),
+        ColorChoice::Auto => io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb_terminal(),
     }
+}
+
+/// Whether the terminal only prints what it is sent.
+pub fn is_dumb_terminal() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 impl From<args::Theme> for Theme {

@@ -1,6 +1,8 @@
 //! `rnnsearch translate`
 
+mod bad_lines;
 mod control;
+mod document;
 mod input;
 mod overlong;
 mod printer;
@@ -12,13 +14,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Diversity, Request, Sampling, TranslateOptions, Translator, Utility};
+use rnnsearch_inference::{Diversity, Request, Sampling, TranslateOptions, Translation, Translator, Utility};
 
+use self::bad_lines::BadLines;
 use self::control::Control;
 pub use self::overlong::Overlong;
 use self::printer::Printer;
 use self::read_ahead::ReadAhead;
-use crate::args::{self, Agreement, AlignmentForm, Translate};
+use crate::args::{self, Agreement, AlignmentForm, Flush, OnError, Translate};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::output::Output;
@@ -33,6 +36,12 @@ pub fn run(args: &Translate) -> Result<()> {
     }
     if args.subwords && !as_json && args.alignments.is_none() {
         return Err(Misuse("--subwords needs --json or --alignments pharaoh, which tell of tokens".into()).into());
+    }
+    if args.stream.shard.is_some() && args.stream.on_error == OnError::Skip {
+        return Err(Misuse(
+            "--shard with --on-error skip leaves parts that cannot be put together: use --on-error empty".into(),
+        )
+        .into());
     }
     if is_prompt(args) {
         let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
@@ -55,10 +64,18 @@ pub fn run(args: &Translate) -> Result<()> {
 
 /// A prompt needs both ends at a terminal, and nothing asked for that is meant for files and programs.
 fn is_prompt(args: &Translate) -> bool {
-    let for_programs =
-        args.json || args.jsonl || args.alignments.is_some() || args.n_best.is_some() || args.output.is_some();
     let args::Control { glossary, protect, patterns, markup, .. } = &args.control;
-    let for_programs = for_programs || glossary.is_some() || *protect || !patterns.is_empty() || markup.is_some();
+    let for_programs = args.json
+        || args.jsonl
+        || args.alignments.is_some()
+        || args.n_best.is_some()
+        || args.output.is_some()
+        || args.stream.shard.is_some()
+        || args.stream.document
+        || glossary.is_some()
+        || *protect
+        || !patterns.is_empty()
+        || markup.is_some();
     args.input.is_none() && !for_programs && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
@@ -84,25 +101,43 @@ fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: O
     let options = options(args, translator);
     let control = Control::new(&args.control, translator, &options)?;
     let printer = Printer::new(args, translator);
-    let mut ahead = ReadAhead::new(lines, args.search.window());
+    let window = match args.stream.flush {
+        Flush::Line => 1,
+        Flush::Batch => args.search.window(),
+    };
+    let mut ahead = ReadAhead::new(lines, window, args.stream.shard);
     let begin = Instant::now();
     let (mut count, shown) = (0, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let counter = Counter::new(None, shown);
-    let mut overlong = Overlong::default();
+    let (mut overlong, mut bad_lines) = (Overlong::default(), BadLines::new(args.stream.on_error, args.messages));
     while let Some(lines) = ahead.next()? {
-        let (inputs, failed) = printer.read(&lines, count, &control);
-        let requests: Vec<Request> = inputs.iter().map(|input| input.request.clone()).collect();
-        for (mut translation, input) in translator.translate_as(&requests, &options).into_iter().zip(inputs) {
-            overlong.see(count + 1, &translation);
-            input.kept.restore(&mut translation);
-            output.write(&printer.print(count, &translation, input.others)?)?;
-            count += 1;
+        let (inputs, failed) = printer.read(lines, &control);
+        let asked = inputs.iter().filter_map(|(_, asked)| asked.as_ref().ok());
+        let requests: Vec<Request> = asked.flat_map(|asked| &asked.inputs).map(|input| input.request.clone()).collect();
+        let mut translations = translator.translate_as(&requests, &options).into_iter();
+        count += inputs.len();
+        counter.add(inputs.len());
+        for (number, asked) in inputs {
+            match asked {
+                Ok(asked) => {
+                    let mut own: Vec<Translation> = translations.by_ref().take(asked.inputs.len()).collect();
+                    own.iter().for_each(|translation| overlong.see(number, translation));
+                    for (translation, input) in own.iter_mut().zip(&asked.inputs) {
+                        input.kept.restore(translation);
+                    }
+                    output.write(&printer.print_asked(number, &own, asked)?)?;
+                }
+                Err(error) => {
+                    counter.above(|| bad_lines.see(&error));
+                    output.write(&printer.print_error(number, &error)?)?;
+                }
+            }
         }
         output.flush()?;
         failed?;
-        counter.add(lines.len());
     }
     counter.finish();
+    bad_lines.tell();
     overlong.tell(args.messages, options.max_source_length);
     let seconds = begin.elapsed().as_secs_f64();
     args.messages.detail(format_args!("{count} lines in {seconds:.1} s"));

@@ -107,7 +107,7 @@ fn exported_models_can_be_smaller_and_quicker() {
     // An exported model does not know its corpus.
     let exported = folder.path().join("exported.safetensors");
     fs::copy(FIXTURE.run.join("model.safetensors"), &exported).unwrap();
-    assert_fails(&mut export(&exported, &int8), 1, &["--source and --target"]);
+    assert_fails(&mut export(&exported, &int8), 2, &["no run folder", "--source and --target"]);
     assert_eq!(fs::read(&file).unwrap(), bytes);
     let [source, target] = ["train.en", "train.fr"].map(|name| FIXTURE.folder.join(name));
     let corpus = ["--source", source.to_str().unwrap(), "--target", target.to_str().unwrap()];

@@ -4,8 +4,21 @@ use crate::common::{assert_fails, rnnsearch, stdout};
 
 #[test]
 fn help_is_what_it_was() {
-    let commands =
-        ["", "train", "translate", "heatmap", "evaluate", "score", "export", "info", "config", "completions", "man"];
+    let commands = [
+        "",
+        "train",
+        "translate",
+        "align",
+        "heatmap",
+        "evaluate",
+        "score",
+        "rerank",
+        "export",
+        "info",
+        "config",
+        "completions",
+        "man",
+    ];
     for command in commands {
         let help = stdout(&mut rnnsearch(command.split_terminator(' ').chain(["--help"])));
         assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}");

@@ -1,5 +1,6 @@
 //! Tests of the real program: what it prints, what it writes, how it ends.
 
+mod align;
 mod bad_input;
 mod bench;
 mod commands;
@@ -10,6 +11,7 @@ mod evaluate;
 mod heatmap;
 mod help;
 mod model_files;
+mod rerank;
 mod search;
 mod streams;
 mod train;

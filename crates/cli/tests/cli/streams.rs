@@ -2,22 +2,20 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{FIXTURE, PROGRAM, assert_failed, contents, rnnsearch, with_model};
 
-fn spawn(args: &[&str]) -> std::process::Child {
+fn spawn(args: &[&str]) -> Child {
     let mut command = Command::new(PROGRAM);
     command.arg(args[0]).arg(&FIXTURE.run).args(&args[1..]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-#[test]
-fn a_line_is_answered_before_the_next_one_comes() {
-    let mut child = spawn(&["translate"]);
+/// Writes lines to a running program, each when the one before is answered.
+fn converse(child: &mut Child, mut output: impl BufRead) {
     let mut input = child.stdin.take().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
     for line in ["the dog likes a red hat.\n", "\n", "the cat sees a blue boat.\n"] {
         input.write_all(line.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -26,6 +24,51 @@ fn a_line_is_answered_before_the_next_one_comes() {
     }
     drop(input);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_line_is_answered_before_the_next_one_comes() {
+    for flush in ["line", "batch"] {
+        let mut child = spawn(&["translate", "--flush", flush]);
+        let output = BufReader::new(child.stdout.take().unwrap());
+        converse(&mut child, output);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_is_answered_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = spawn(&["translate", "--output", pipe.to_str().unwrap()]);
+    let output = BufReader::new(File::open(&pipe).unwrap());
+    converse(&mut child, output);
+}
+
+/// Through a socket of datagrams every write arrives by itself.
+#[cfg(unix)]
+#[test]
+fn lines_that_have_come_are_handed_on_one_by_one_or_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    fs::write(&input, "the dog likes a red hat.\n".repeat(30)).unwrap();
+    let writes = |flush: &str| {
+        let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(["translate", "--flush", flush]).arg(&FIXTURE.run).arg(&input);
+        let mut child = command.stdout(Stdio::from(std::os::fd::OwnedFd::from(theirs))).spawn().unwrap();
+        let (mut buffer, mut writes, mut lines) = (vec![0; 1 << 16], 0, 0);
+        while lines < 30 {
+            let size = ours.recv(&mut buffer).unwrap();
+            lines += buffer[..size].iter().filter(|&&byte| byte == b'\n').count();
+            writes += 1;
+        }
+        assert!(child.wait().unwrap().success());
+        writes
+    };
+    assert_eq!(writes("line"), 30);
+    assert!(writes("batch") < 30);
 }
 
 #[test]

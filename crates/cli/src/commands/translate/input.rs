@@ -41,7 +41,7 @@ impl Input {
         let prefix = text("prefix")?.unwrap_or_default();
         let mut links = |name: &str| match text(name)? {
             None => Ok(Vec::new()),
-            Some(links) => match LinkFormat::Pharaoh.parse(&links, 1) {
+            Some(links) => match LinkFormat::Pharaoh.parse(&links) {
                 Ok(links) => Ok(links.sure().collect()),
                 Err(_) => Err(wrong(format!("`{name}` is \"{links}\", not links such as \"0-0 2-1\""))),
             },

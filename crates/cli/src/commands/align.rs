@@ -1,0 +1,246 @@
+//! `rnnsearch align`
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter};
+use rnnsearch_config::{CorpusConfig, DataConfig};
+use rnnsearch_corpus::{CorpusError, Pair, Pairs};
+use rnnsearch_inference::Translator;
+use rnnsearch_metrics::AlignmentScore;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::aligner::{Aligned, Aligner};
+use crate::args::{Align, Format};
+use crate::compute::require_attention;
+use crate::failure::Misuse;
+use crate::gold::{LinkScore, Scoring};
+use crate::output::{Output, OutputFile, print};
+use crate::progress::Counter;
+
+/// Links the words of a corpus.
+pub fn run(args: &Align) -> Result<()> {
+    if args.output.is_some() && args.output == args.matrices {
+        return Err(Misuse("--output and --matrices name the same file: give them two".into()).into());
+    }
+    let mut pairs = Pairs::open(&[corpus(args)])?;
+    let mut scoring = Scoring::open(&args.gold)?;
+    let mut output = Output::open(args.output.as_deref(), &inputs(args))?;
+    let mut matrices = args.matrices.as_deref().map(|path| Matrices::create(path, args)).transpose()?;
+    let forward = load(args, &args.model)?;
+    let reverse = args.reverse.as_deref().map(|model| load(args, model)).transpose()?;
+    let mut aligner = Aligner::new(&forward, args.linking, args.batch.get(), args.max_length.get());
+    if let Some(reverse) = &reverse {
+        warn_of_directions(args, &forward, reverse);
+        aligner = aligner.with_reverse(reverse, args.combine);
+    }
+    let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
+    let (mut count, mut too_long) = (0, TooLong::default());
+    loop {
+        let (window, failed) = next_window(&mut pairs, 8 * args.batch.get());
+        for (pair, aligned) in window.iter().zip(aligner.align(&window)?) {
+            if let Some(matrices) = &mut matrices {
+                matrices.add(count, &aligned)?;
+            }
+            count += 1;
+            too_long.see(pair, &aligned);
+            let words = (aligned.source_words.len(), aligned.target_words.len());
+            let score = scoring.as_mut().map(|scoring| scoring.add(&aligned.links, words.0, words.1)).transpose()?;
+            output.write(&written(args, count, pair, &aligned, score)?)?;
+        }
+        output.flush()?;
+        failed?;
+        counter.add(window.len());
+        if window.is_empty() {
+            break;
+        }
+    }
+    counter.finish();
+    too_long.tell(args);
+    output.finish()?;
+    if let Some(matrices) = matrices {
+        matrices.finish()?;
+    }
+    match scoring {
+        Some(scoring) => print(&summary(args, &scoring.finish()?, count)),
+        None => Ok(()),
+    }
+}
+
+fn corpus(args: &Align) -> CorpusConfig {
+    let is_jsonl = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".jsonl"));
+    let (jsonl, tsv) = args.input.clone().map_or((None, None), |path| match is_jsonl(&path) {
+        true => (Some(path), None),
+        false => (None, Some(path)),
+    });
+    CorpusConfig { source: args.source.clone(), target: args.target.clone(), tsv, jsonl, ..CorpusConfig::default() }
+}
+
+/// The files that are read.
+fn inputs(args: &Align) -> Vec<&Path> {
+    let files = [&args.source, &args.target, &args.input, &args.reverse, &args.gold.gold];
+    files.into_iter().flatten().chain([&args.model]).map(PathBuf::as_path).collect()
+}
+
+fn load(args: &Align, model: &Path) -> Result<Translator> {
+    let translator = args.compute.load(model, &[], args.messages)?;
+    require_attention(&translator)?;
+    Ok(translator)
+}
+
+fn warn_of_directions(args: &Align, forward: &Translator, reverse: &Translator) {
+    let languages = |translator: &Translator| {
+        let data = &translator.config().data;
+        (data.source_language.clone(), data.target_language.clone())
+    };
+    let ((source, target), (back, forth)) = (languages(forward), languages(reverse));
+    let usual = DataConfig::default();
+    let unnamed = (&back, &forth) == (&usual.source_language, &usual.target_language);
+    if !unnamed && (&source, &target) != (&forth, &back) {
+        args.messages.warning(format_args!(
+            "the model translates {source} to {target}, that of --reverse {back} to {forth}: it should be of the opposite direction"
+        ));
+    }
+}
+
+/// Enough pairs to sort into batches of like length, but not more than fit into memory: a matrix grows with the product of the
+/// lengths. What is wrong after them is told beside them.
+fn next_window(pairs: &mut Pairs, most: usize) -> (Vec<Pair>, Result<(), CorpusError>) {
+    const BYTES_BY_BYTES: usize = 1 << 26;
+    let (mut window, mut size) = (Vec::new(), 0);
+    while window.len() < most && size < BYTES_BY_BYTES {
+        match pairs.next() {
+            None => break,
+            Some(Err(error)) => return (window, Err(error)),
+            Some(Ok(pair)) => {
+                size += pair.source.len() * pair.target.len();
+                window.push(pair);
+            }
+        }
+    }
+    (window, Ok(()))
+}
+
+/// The file of --matrices.
+struct Matrices {
+    path: PathBuf,
+    npz: NpzWriter<OutputFile>,
+}
+
+impl Matrices {
+    fn create(path: &Path, args: &Align) -> Result<Self> {
+        let others: Vec<&Path> = inputs(args).into_iter().chain(args.output.as_deref()).collect();
+        Ok(Self { path: path.to_owned(), npz: NpzWriter::new(OutputFile::create(path, &others)?) })
+    }
+
+    fn add(&mut self, index: usize, aligned: &Aligned) -> Result<()> {
+        let written = self.npz.add(&index.to_string(), aligned.weights.as_ref());
+        written.with_context(|| format!("cannot write `{}`", self.path.display()))
+    }
+
+    fn finish(self) -> Result<()> {
+        let file = self.npz.finish().with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        file.finish()
+    }
+}
+
+/// A pair with its links: a line of `align --json`.
+#[derive(Serialize)]
+struct Record<'a> {
+    source: &'a str,
+    target: &'a str,
+    source_tokens: Vec<&'a str>,
+    target_tokens: &'a [String],
+    links: String,
+    /// Rows are target words, columns are source words.
+    alignment: Vec<Vec<f64>>,
+    log_prob: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverse_log_prob: Option<f64>,
+    #[serde(flatten)]
+    score: Option<LinkScore>,
+}
+
+/// What is written for pair number `number`, counted from 1.
+fn written(
+    args: &Align,
+    number: usize,
+    pair: &Pair,
+    aligned: &Aligned,
+    score: Option<AlignmentScore>,
+) -> Result<String> {
+    let format = match args.format {
+        _ if args.json => None,
+        Format::Json => None,
+        Format::Pharaoh => Some(LinkFormat::Pharaoh),
+        Format::Talp => Some(LinkFormat::Talp),
+        Format::Naacl => Some(LinkFormat::Naacl),
+    };
+    match format {
+        Some(format) => Ok(format.format(&aligned.links, number)),
+        None => Ok(serde_json::to_string(&record(pair, aligned, score))? + "\n"),
+    }
+}
+
+fn record<'a>(pair: &'a Pair, aligned: &'a Aligned, score: Option<AlignmentScore>) -> Record<'a> {
+    let rounded = |&weight: &f32| (f64::from(weight) * 1e6).round() / 1e6;
+    let weights = aligned.weights.as_ref();
+    let labels = |weights: &'a Alignment| weights.source().tokens().iter().map(|token| token.label()).collect();
+    Record {
+        source: &pair.source,
+        target: &pair.target,
+        source_tokens: weights.map_or_else(|| aligned.source_words.iter().map(String::as_str).collect(), labels),
+        target_tokens: &aligned.target_words,
+        links: aligned.links.to_string(),
+        alignment: weights
+            .map_or_else(Vec::new, |weights| weights.rows().map(|row| row.iter().map(rounded).collect()).collect()),
+        log_prob: aligned.log_prob,
+        reverse_log_prob: aligned.reverse_log_prob,
+        score: score.as_ref().map(LinkScore::from),
+    }
+}
+
+/// The last line.
+fn summary(args: &Align, score: &AlignmentScore, pairs: usize) -> String {
+    if !args.json && args.format != Format::Json {
+        return format!("{score}\n");
+    }
+    let AlignmentScore { links, sure, sure_matches, possible_matches } = *score;
+    let LinkScore { aer, precision, recall, f1 } = score.into();
+    let object = json!({
+        "aer": aer, "precision": precision, "recall": recall, "f1": f1, "pairs": pairs,
+        "links": links, "sure": sure, "sure_matches": sure_matches, "possible_matches": possible_matches,
+    });
+    format!("{object}\n")
+}
+
+/// Counts the pairs that were too long.
+#[derive(Default)]
+struct TooLong {
+    count: usize,
+    first: String,
+}
+
+impl TooLong {
+    fn see(&mut self, pair: &Pair, aligned: &Aligned) {
+        if aligned.too_long {
+            self.count += 1;
+            if self.count == 1 {
+                self.first = pair.place.to_string();
+            }
+        }
+    }
+
+    fn tell(&self, args: &Align) {
+        let Self { count, first } = self;
+        let what = match count {
+            0 => return,
+            1 => format!("{first} has"),
+            _ => format!("{count} pairs, {first} the first, have"),
+        };
+        let limit = args.max_length;
+        args.messages.warning(format_args!("{what} more than {limit} tokens on a side, and no links (--max-length)"));
+    }
+}
