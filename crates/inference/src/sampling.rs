@@ -37,7 +37,7 @@ impl Sampling {
         let words = match count == scores.words && self.top_p >= 1.0 {
             // In any order: nothing depends on it.
             true => scores.all(row, but),
-            false => scores.best(row, count, but),
+            false => scores.best(row, count, but, f32::NEG_INFINITY),
         };
         let most = words.iter().map(|(log_prob, _)| *log_prob).fold(f32::NEG_INFINITY, f32::max);
         let mut weights: Vec<f64> =

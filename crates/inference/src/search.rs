@@ -341,7 +341,8 @@ impl<'s> Beam<'s> {
         let mut candidates: Vec<Candidate> = Vec::new();
         for (parent, _) in self.live.iter().enumerate().filter(|(_, live)| live.group.is_none_or(|own| own == group)) {
             // Twice the width is enough: each hypothesis can finish but once, so as many go on. What others take may fall behind.
-            let words = self.words(parent, first + parent, 2 * width + others.len(), scores);
+            let count = 2 * width + others.len();
+            let words = self.words(parent, first + parent, count, self.least(parent, count, &mut candidates), scores);
             match self.constraints.required.is_empty() {
                 true => candidates.extend(words.into_iter().map(|word| self.followed(parent, word))),
                 false => candidates.extend(self.admissible(parent, first + parent, scores, words)),
@@ -366,11 +367,24 @@ impl<'s> Beam<'s> {
         candidates
     }
 
-    /// The best words that may follow a hypothesis.
-    fn words(&self, parent: usize, row: usize, count: usize, scores: &Scores) -> Vec<(f32, u32)> {
+    /// What log p a word must have at least so that a hypothesis with it can be among the best `count`, of which there are some
+    /// candidates. Where rank is more than log p, any may.
+    fn least(&self, parent: usize, count: usize, candidates: &mut [Candidate]) -> f32 {
+        /// What a 32-bit log p may be off from the sum that it makes, and much more.
+        const SLACK: f64 = 1e-3;
+        let by_rank_alone = self.constraints.required.is_empty() && self.options.diversity.is_none();
+        if !by_rank_alone || candidates.len() < count {
+            return f32::NEG_INFINITY;
+        }
+        let (_, worst, _) = candidates.select_nth_unstable_by(count - 1, |a, b| b.rank.total_cmp(&a.rank));
+        (worst.rank - self.live[parent].log_prob - SLACK) as f32
+    }
+
+    /// The best words that may follow a hypothesis, with log p of at least `least`.
+    fn words(&self, parent: usize, row: usize, count: usize, least: f32, scores: &Scores) -> Vec<(f32, u32)> {
         let banned = self.banned(parent);
         if self.live[parent].way == Way::Any {
-            return scores.best(row, count, &banned);
+            return scores.best(row, count, &banned, least);
         }
         let mut words = scores.all(row, &banned);
         words.retain(|(_, word)| self.allows(parent, *word));

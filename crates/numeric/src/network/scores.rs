@@ -59,9 +59,9 @@ impl Scores {
     }
 
     /// The `count` most probable words of a row, best first, with log p; of equals, the lower first. Those of `but` are left out,
-    /// and what is not a number.
-    pub fn best(&self, row: usize, count: usize, but: &[u32]) -> Vec<(f32, u32)> {
-        let logits = self.logits(row);
+    /// what is not a number, and where log p is below `least`.
+    pub fn best(&self, row: usize, count: usize, but: &[u32], least: f32) -> Vec<(f32, u32)> {
+        let (logits, least) = (self.logits(row), least + self.normalizers[row]);
         let (stride, parts) = (self.words.div_ceil(PART), logits.len().div_ceil(PART));
         let maxima = match self.maxima.get(row * stride..row * stride + parts) {
             Some(maxima) => maxima.to_vec(),
@@ -71,10 +71,11 @@ impl Scores {
         let enough = (count + but.len()).clamp(1, parts);
         let (_, &mut worst, _) = maxima.clone().select_nth_unstable_by(enough - 1, |a, b| b.total_cmp(a));
         let mut best: Vec<(f32, u32)> = Vec::with_capacity(count + 1);
-        for part in (0..parts).filter(|part| maxima[*part] >= worst) {
+        for part in (0..parts).filter(|part| maxima[*part] >= worst.max(least)) {
             for (place, &logit) in (part * PART..).zip(logits[part * PART..].iter().take(PART)) {
                 let is_full = best.len() == count;
-                if (is_full && logit <= best[count - 1].0) || logit.is_nan() || but.contains(&self.word(row, place)) {
+                let is_enough = if is_full { logit > best[count - 1].0 } else { logit >= least };
+                if !is_enough || but.contains(&self.word(row, place)) {
                     continue;
                 }
                 let rank = best.partition_point(|&(better, _)| better >= logit);
@@ -90,18 +91,24 @@ impl Scores {
 mod tests {
     use super::*;
 
+    const ALL: f32 = f32::NEG_INFINITY;
+
     #[test]
     fn best_words_come_in_order_and_ties_by_id() {
         let logits = vec![9.0, -1.0, 9.0, -2.0, f32::NAN, -1.0, -3.0, f32::NEG_INFINITY];
         let scores = Scores { words: logits.len(), logits, normalizers: vec![1.0], ..Scores::default() };
-        assert_eq!(scores.best(0, 3, &[0, 2]), [(-2.0, 1), (-2.0, 5), (-3.0, 3)]);
-        assert_eq!(scores.best(0, 10, &[0, 2]).len(), 5);
+        assert_eq!(scores.best(0, 3, &[0, 2], ALL), [(-2.0, 1), (-2.0, 5), (-3.0, 3)]);
+        assert_eq!(scores.best(0, 10, &[0, 2], ALL).len(), 5);
         assert_eq!(scores.log_prob(0, 6), -4.0);
         let many: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 1009) as f32).collect();
         let scores = Scores { words: 1000, logits: many.clone(), normalizers: vec![0.0], ..Scores::default() };
         let mut expected: Vec<(f32, u32)> = many.into_iter().zip(0..).collect();
         expected.sort_by(|a, b| b.0.total_cmp(&a.0));
-        assert_eq!(scores.best(0, 20, &[]), expected[..20]);
+        assert_eq!(scores.best(0, 20, &[], ALL), expected[..20]);
+        for least in [expected[7].0, f32::INFINITY] {
+            let above = expected.iter().filter(|(logit, _)| *logit >= least).copied().collect::<Vec<_>>();
+            assert_eq!(scores.best(0, 20, &[], least), above);
+        }
     }
 
     #[test]
@@ -109,8 +116,8 @@ mod tests {
         let shortlists = vec![Arc::from([3, 7, 8, 40]), Arc::from([2, 9])];
         let logits = vec![1.0, 3.0, 3.0, 2.0, 5.0, 6.0, 99.0, 99.0];
         let scores = Scores { words: 4, shortlists, logits, normalizers: vec![1.0, 2.0], ..Scores::default() };
-        assert_eq!(scores.best(0, 3, &[40]), [(2.0, 7), (2.0, 8), (0.0, 3)]);
-        assert_eq!(scores.best(1, 3, &[]), [(4.0, 9), (3.0, 2)]);
+        assert_eq!(scores.best(0, 3, &[40], ALL), [(2.0, 7), (2.0, 8), (0.0, 3)]);
+        assert_eq!(scores.best(1, 3, &[], ALL), [(4.0, 9), (3.0, 2)]);
         assert_eq!(scores.all(1, &[2]), [(4.0, 9)]);
         assert_eq!((scores.log_prob(0, 40), scores.log_prob(1, 2)), (1.0, 3.0));
         assert_eq!(scores.log_prob(1, 40), f32::NEG_INFINITY);
