@@ -65,6 +65,14 @@ impl Engine {
         }
     }
 
+    /// See [`crate::Translator::operations`].
+    pub(crate) fn operations(&self) -> Option<u64> {
+        match self {
+            Self::Packed { networks, .. } => Some(networks.iter().map(Network::operations).sum()),
+            Self::Plain { .. } => None,
+        }
+    }
+
     /// Reads sources, each a non-empty list of ids, and runs a task on them. The results are in their order.
     pub(crate) fn run<T: Task>(&self, sources: &[&[u32]], task: &T) -> Vec<T::Result> {
         if sources.is_empty() {
@@ -377,6 +385,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn operations_are_those_counted_by_hand() {
+        let config = kinds()[0].clone();
+        let [plain, packed] = engines(&config);
+        let (source, target) = ([9, 8, 10, EOS], [12, 11, EOS]);
+        for engine in [&plain, &packed] {
+            force(engine, &[(&source[..], &target[..])]);
+        }
+        let (m, h, n, a, l) = (9, 17, 20, 7, 9);
+        let gru = |input: u64, n: u64| 3 * n * (input + n);
+        let source = 4 * (2 * gru(m, h) + 2 * h * a) + h * n;
+        let step = gru(m, n) + 2 * h * 3 * n + n * a + 2 * l * (n + 2 * h + m) + l * WORDS as u64;
+        assert_eq!((plain.operations(), packed.operations()), (None, Some(2 * (source + 3 * step))));
     }
 
     #[test]

@@ -172,6 +172,11 @@ impl Translator {
         &self.config
     }
 
+    /// Additions and multiplications of all matrix products so far; none where tensor operations serve, which are not counted.
+    pub fn operations(&self) -> Option<u64> {
+        self.engine.operations()
+    }
+
     /// How text becomes ids and back.
     pub fn vocabularies(&self) -> &Vocabularies {
         &self.vocabularies

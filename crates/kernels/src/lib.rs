@@ -20,7 +20,7 @@ pub use fused::{Kernel, can_multiply, kernel_of};
 pub use padding::Padding;
 pub use rnnsearch_config::{Precision, Reset};
 pub use rnnsearch_numeric::product::with_precision;
-pub use rnnsearch_numeric::{Rate, keep_freed_buffers, rates};
+pub use rnnsearch_numeric::{Rate, highest, keep_freed_buffers, rates};
 
 /// The recurrent half of a gated recurrent unit.
 #[derive(Clone, Debug)]

@@ -48,6 +48,11 @@ impl Cell {
         Self { n, gates, candidate, bias, reset }
     }
 
+    /// What a state is multiplied by.
+    pub(crate) fn weights(&self) -> [&Weight; 2] {
+        [&self.gates, &self.candidate]
+    }
+
     /// The size of a state.
     pub(crate) fn n(&self) -> usize {
         self.n

@@ -39,5 +39,5 @@ pub mod vector;
 pub use attention::Memory;
 pub use instructions::Instructions;
 pub use memory::keep_freed_buffers;
-pub use rates::{Rate, rates};
+pub use rates::{Rate, RateKind, highest, rates};
 pub use rnnsearch_config::{Precision, Reset};

@@ -9,6 +9,7 @@ mod scores;
 mod weights;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::output::{Output, Shortlist};
 pub use self::scores::Scores;
@@ -35,6 +36,8 @@ pub struct Network {
     decoder: Vec<Unit>,
     readout: Readout,
     output: Output,
+    /// See [`Network::operations`].
+    operations: AtomicU64,
 }
 
 /// A gated recurrent unit.
@@ -114,6 +117,7 @@ impl Network {
             source_embedding,
             target_embedding,
             output,
+            operations: AtomicU64::new(0),
             encoder: (0..layers("encoder.#.forward.input_weight"))
                 .map(|i| ["forward", "backward"].map(|direction| from.unit(&format!("encoder.{i}.{direction}"))))
                 .collect(),
@@ -183,7 +187,29 @@ impl Network {
             let mut keys = rows_mut(&mut keys, attention.energy.len());
             attention.key.multiply(&Operand::of(&annotations, 2 * n), &mut keys, Write::Set);
         }
+        let units = self.encoder.iter().flatten().flat_map(Unit::weights);
+        self.count(end, units.chain(self.attention.iter().map(|attention| &attention.key)));
+        self.count(sources.len(), self.bridge.iter().map(|bridge| &bridge.weight));
         Sources { tokens, annotations, keys, initial }
+    }
+
+    /// Additions and multiplications of all matrix products so far.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
+    }
+
+    /// Counts the products of a row with some weights, for so many rows.
+    fn count<'w>(&self, rows: usize, weights: impl Iterator<Item = &'w Weight>) {
+        let elements: usize = weights.map(|weight| weight.shape().iter().product::<usize>()).sum();
+        self.operations.fetch_add(2 * (rows * elements) as u64, Ordering::Relaxed);
+    }
+
+    /// What every step of a hypothesis multiplies, but for the output layer.
+    fn step_weights(&self) -> impl Iterator<Item = &Weight> {
+        let Readout { state, context, embedding } = &self.readout;
+        let units = self.decoder.iter().flat_map(Unit::weights);
+        let query = self.attention.iter().map(|attention| &attention.query);
+        units.chain(query).chain([&self.context, state, context, &embedding.weight])
     }
 
     fn target_embedding(&self) -> &Table {
@@ -255,6 +281,8 @@ impl<'n> Hypotheses<'n> {
         let units = network.readout.apply(&Operand::of(top, network.decoder[0].cell.n()), &contexts, &embedded);
         let Self { shared, sentences, shortlists, scores, .. } = self;
         network.output.score(*shared, &units, sentences, shortlists, scores);
+        network.count(sentences.len(), network.step_weights());
+        sentences.iter().for_each(|&sentence| network.count(1, network.output.weights(shortlists.get(sentence))));
         scores
     }
 
@@ -316,6 +344,10 @@ impl<'n> Hypotheses<'n> {
 }
 
 impl Unit {
+    fn weights(&self) -> impl Iterator<Item = &Weight> {
+        [&self.input.weight].into_iter().chain(self.cell.weights())
+    }
+
     /// The states `[tokens, n]` over sentences, whose tokens' inputs are the rows of `input`.
     fn read(&self, input: &Operand, sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
         let n = self.cell.n();

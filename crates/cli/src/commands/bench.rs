@@ -7,8 +7,9 @@ use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{Config, Precision};
 use rnnsearch_corpus::Lines;
+use rnnsearch_inference::{Form, Model};
 use rnnsearch_kernels::profile::{Operation, spent};
-use rnnsearch_kernels::{Kernel, kernel_of, rates};
+use rnnsearch_kernels::{Kernel, highest, kernel_of, rates};
 use rnnsearch_training::{Rehearsal, Workload};
 use serde::Serialize;
 use serde_json::json;
@@ -86,7 +87,7 @@ fn train(args: &BenchTrain) -> Result<()> {
     // Before the products, which have matrices of their own.
     let peak_memory_bytes = peak_memory();
     let on_cpu = kernel == Kernel::Fused;
-    let rate = on_cpu.then(|| rates().iter().map(|rate| rate.per_thread).fold(0.0, f64::max));
+    let rate = on_cpu.then(|| highest(&rates(), false));
     let seconds = median(&mut walls);
     let cpu_seconds = (!cpus.is_empty() && on_cpu).then(|| median(&mut cpus));
     let floor = rate.map(|rate| rehearsal.operations() / rate);
@@ -125,13 +126,8 @@ impl std::fmt::Display for Training {
         line(f, "target tokens/s", format!("{:.0}", self.target_tokens_per_second))?;
         let cpu = self.cpu_seconds_per_update.map_or_else(String::new, |cpu| format!(", {cpu:.3} CPU-s"));
         line(f, "an update", format!("{:.3} s{cpu} (median of {})", self.seconds_per_update, self.updates))?;
-        if let (Some(rate), Some(floor)) = (self.product_gigaflops_per_thread, self.floor_cpu_seconds) {
-            let operations = self.gigaflop_per_update;
-            line(f, "its products", format!("{operations:.1} GFLOP, {floor:.3} CPU-s at {rate:.0} GFLOP/s a thread"))?;
-        }
-        if let Some(share) = self.share_of_floor {
-            line(f, "share of that floor", format!("{:.0} %", 100.0 * share))?;
-        }
+        let floor = [Some(self.gigaflop_per_update), self.floor_cpu_seconds, self.product_gigaflops_per_thread];
+        floor_lines(f, floor, self.share_of_floor)?;
         memory(f, self.peak_memory_bytes)?;
         for (operation, seconds) in &self.seconds_by_operation {
             line(f, operation, format!("{:6.1} ms", seconds * 1e3))?;
@@ -153,6 +149,12 @@ struct Translating {
     cpu_seconds: Option<f64>,
     sentences_per_second: f64,
     target_tokens_per_second: f64,
+    /// Of the matrix products of the file.
+    gigaflop: Option<f64>,
+    /// The highest measured, of one thread among all, in the numbers that the model multiplies.
+    product_gigaflops_per_thread: Option<f64>,
+    floor_cpu_seconds: Option<f64>,
+    share_of_floor: Option<f64>,
     peak_memory_bytes: Option<u64>,
 }
 
@@ -162,12 +164,13 @@ fn translate(args: &BenchTranslate) -> Result<()> {
     let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
     let seconds_to_load = begin.elapsed().as_secs_f64();
     let options = args.search.options(&translator.config().translation);
-    let mut tokens = 0;
+    let (mut tokens, mut operations) = (0, None);
     let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     for round in 0..=args.rounds.get() {
-        let (wall, cpu) = (Instant::now(), cpu_time());
+        let (wall, cpu, before) = (Instant::now(), cpu_time(), translator.operations());
         tokens =
             translator.translate(&lines, &options).iter().map(|translation| translation.candidates[0].length).sum();
+        operations = translator.operations().zip(before).map(|(after, before)| (after - before) as f64);
         if round > 0 {
             walls.push(wall.elapsed());
             cpus.extend(cpu.and_then(|cpu| Some(cpu_time()? - cpu)));
@@ -175,6 +178,12 @@ fn translate(args: &BenchTranslate) -> Result<()> {
     }
     let seconds = median(&mut walls);
     let device = args.compute.device.open()?;
+    // Before the products, which have matrices of their own.
+    let peak_memory_bytes = peak_memory();
+    let of_integers = Model::load(&args.model)?.form() == Form::Int8;
+    let rate = operations.map(|_| highest(&rates(), of_integers));
+    let cpu_seconds = (!cpus.is_empty()).then(|| median(&mut cpus));
+    let floor = operations.zip(rate).map(|(operations, rate)| operations / rate);
     let report = Translating {
         device: args.compute.describe(kernel_of(&device)),
         threads: rayon::current_num_threads(),
@@ -183,10 +192,14 @@ fn translate(args: &BenchTranslate) -> Result<()> {
         sentences: lines.len(),
         seconds_to_load,
         seconds,
-        cpu_seconds: (!cpus.is_empty()).then(|| median(&mut cpus)),
+        cpu_seconds,
         sentences_per_second: lines.len() as f64 / seconds,
         target_tokens_per_second: tokens as f64 / seconds,
-        peak_memory_bytes: peak_memory(),
+        gigaflop: operations.map(|operations| operations / 1e9),
+        product_gigaflops_per_thread: rate.map(|rate| rate / 1e9),
+        floor_cpu_seconds: floor,
+        share_of_floor: floor.zip(cpu_seconds).map(|(floor, cpu)| floor / cpu),
+        peak_memory_bytes,
     };
     show(&report, args.json)
 }
@@ -199,6 +212,11 @@ impl std::fmt::Display for Translating {
         let cpu = self.cpu_seconds.map_or_else(String::new, |cpu| format!(", {cpu:.3} CPU-s"));
         line(f, "the file", format!("{} lines in {:.3} s{cpu}", self.sentences, self.seconds))?;
         line(f, "loading the model", format!("{:.3} s", self.seconds_to_load))?;
+        floor_lines(
+            f,
+            [self.gigaflop, self.floor_cpu_seconds, self.product_gigaflops_per_thread],
+            self.share_of_floor,
+        )?;
         memory(f, self.peak_memory_bytes)
     }
 }
@@ -208,7 +226,7 @@ fn products(args: &BenchProducts) -> Result<()> {
     let threads = rayon::current_num_threads();
     let rates = rates();
     if args.json {
-        let rate = |rate: &rnnsearch_kernels::Rate| json!({ "kind": rate.kind, "shape": rate.shape, "gigaflops_per_thread": rate.per_thread / 1e9 });
+        let rate = |rate: &rnnsearch_kernels::Rate| json!({ "kind": rate.kind.to_string(), "shape": rate.shape, "gigaflops_per_thread": rate.per_thread / 1e9 });
         let rates: Vec<_> = rates.iter().map(rate).collect();
         return print(&(json!({ "threads": threads, "rates": rates }).to_string() + "\n"));
     }
@@ -232,6 +250,14 @@ fn median(times: &mut [Duration]) -> f64 {
 
 fn line(f: &mut std::fmt::Formatter<'_>, name: &str, value: impl std::fmt::Display) -> std::fmt::Result {
     writeln!(f, "{name:<20} {value}")
+}
+
+/// What the products alone would take: operations, seconds and rate, where they are known.
+fn floor_lines(f: &mut std::fmt::Formatter<'_>, floor: [Option<f64>; 3], share: Option<f64>) -> std::fmt::Result {
+    if let [Some(operations), Some(floor), Some(rate)] = floor {
+        line(f, "its products", format!("{operations:.1} GFLOP, {floor:.3} CPU-s at {rate:.0} GFLOP/s a thread"))?;
+    }
+    share.map_or(Ok(()), |share| line(f, "share of that floor", format!("{:.0} %", 100.0 * share)))
 }
 
 fn memory(f: &mut std::fmt::Formatter<'_>, bytes: Option<u64>) -> std::fmt::Result {

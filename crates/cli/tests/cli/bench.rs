@@ -64,7 +64,9 @@ fn translating_a_file_is_measured() {
     let (model, input) = (FIXTURE.run.to_str().unwrap(), input.to_str().unwrap());
     let report = json(&["bench", "translate", model, input, "--rounds", "1", "--beam", "2", "--json"]);
     assert_eq!((&report["sentences"], &report["beam"]), (&5.into(), &2.into()));
-    assert!(report["sentences_per_second"].as_f64().unwrap() > 0.0, "{report}");
+    for positive in ["sentences_per_second", "gigaflop", "floor_cpu_seconds", "share_of_floor"] {
+        assert!(report[positive].as_f64().unwrap() > 0.0, "{positive}: {report}");
+    }
     assert_fails(&mut rnnsearch(["bench", "translate", model, "missing.en"]), 1, &["missing.en"]);
 }
 

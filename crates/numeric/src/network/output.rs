@@ -49,6 +49,11 @@ impl Output {
         Columns { weight, bias: &self.bias }
     }
 
+    /// What a row is multiplied by to score all words, or those of a shortlist.
+    pub(super) fn weights<'o>(&'o self, shortlist: Option<&'o Shortlist>) -> impl Iterator<Item = &'o Weight> {
+        [shortlist.map_or_else(|| self.all().weight, |shortlist| &shortlist.layer.weight)].into_iter()
+    }
+
     /// These words, in rising order.
     ///
     /// # Panics
