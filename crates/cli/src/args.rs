@@ -475,7 +475,7 @@ pub struct Score {
     #[arg(long)]
     pub json: bool,
     /// Pairs scored together
-    #[arg(long, value_name = "N", default_value = "64")]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = batch)]
     pub batch: NonZeroUsize,
     #[command(flatten)]
     pub compute: Compute,
@@ -532,7 +532,7 @@ pub struct Rerank {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Pairs scored together
-    #[arg(long, value_name = "N", default_value = "64")]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = batch)]
     pub batch: NonZeroUsize,
     #[command(flatten)]
     pub compute: Compute,
@@ -666,7 +666,7 @@ pub struct Search {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub beam: Option<u16>,
     /// Sentences translated together; the translations do not depend on it
-    #[arg(long, value_name = "N", default_value = "64")]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = batch)]
     pub batch: NonZeroUsize,
     /// Translate with this model too, and the mean of what they say; it must have the same vocabularies. May be given several times
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
@@ -806,6 +806,12 @@ pub struct Compute {
     /// Threads on the CPU [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+}
+
+fn batch(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 1 << 16;
+    let number = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MOST);
+    number.ok_or_else(|| format!("expected a number from 1 to {MOST}"))
 }
 
 fn shard(text: &str) -> Result<Shard, String> {

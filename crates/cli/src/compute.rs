@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use rnnsearch_config::{Attention, TranslationConfig};
@@ -25,11 +26,6 @@ impl Compute {
     /// Reads a model and puts it to work, together with others.
     pub fn load(&self, model: &Path, others: &[PathBuf], messages: Messages) -> Result<Translator> {
         self.limit_threads()?;
-        self.load_another(model, others, messages)
-    }
-
-    /// As [`Self::load`], once the threads are limited.
-    pub fn load_another(&self, model: &Path, others: &[PathBuf], messages: Messages) -> Result<Translator> {
         let device = self.device.open()?;
         messages.detail(self.describe(kernel_of(&device)));
         let paths = [model].into_iter().chain(others.iter().map(PathBuf::as_path));
@@ -55,9 +51,10 @@ impl Compute {
     }
 }
 
-/// Limits the threads, where there is a limit. Comes before anything is computed: the pool is made once.
+/// Limits the threads, where there is a limit. Comes before anything is computed; only the first call counts.
 pub fn limit_threads(threads: Option<NonZeroUsize>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
+    static LIMITED: OnceLock<()> = OnceLock::new();
+    let Some(threads) = threads.filter(|_| LIMITED.set(()).is_ok()) else { return Ok(()) };
     // SAFETY: no other thread runs yet that could read the environment.
     unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();

@@ -21,6 +21,7 @@ mod progress;
 mod prompt;
 mod record;
 mod usage;
+mod window;
 
 use std::process::ExitCode;
 

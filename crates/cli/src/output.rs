@@ -208,9 +208,24 @@ fn stop() {
     std::process::exit(INTERRUPTED.into());
 }
 
-/// Whether two paths lead to the same regular file.
+/// Fails if two outputs are the same file.
+pub fn are_different(outputs: &[Option<&Path>]) -> Result<()> {
+    let outputs: Vec<&Path> = outputs.iter().copied().flatten().collect();
+    for (number, one) in outputs.iter().enumerate() {
+        if let Some(other) = outputs[..number].iter().find(|other| is_same(one, other)) {
+            let (one, other) = (one.display(), other.display());
+            return Err(Misuse(format!("`{other}` and `{one}` are one file: write each output to its own")).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether two paths lead to the same regular file, which may not be there yet.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path| fs::canonicalize(path).ok().filter(|path| path.is_file());
+    let real = |path: &Path| match fs::canonicalize(path) {
+        Ok(path) => path.is_file().then_some(path),
+        Err(_) => Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?)),
+    };
     matches!((real(one), real(other)), (Some(one), Some(other)) if one == other)
 }
 
@@ -240,6 +255,16 @@ mod tests {
         let roundabout = folder.path().join(".").join("text");
         let Err(error) = OutputFile::create(&roundabout, &[&path]) else { panic!("it was opened") };
         assert!(error.to_string().contains("is read and written"), "{error}");
+    }
+
+    #[test]
+    fn an_output_is_no_other_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, roundabout) = (folder.path().join("new"), folder.path().join(".").join("new"));
+        let error = are_different(&[Some(&path), None, Some(&roundabout)]).unwrap_err();
+        assert!(error.to_string().contains("are one file"), "{error}");
+        are_different(&[Some(&path), Some(&folder.path().join("other"))]).unwrap();
+        are_different(&[Some(Path::new("/dev/null")), Some(Path::new("/dev/null"))]).unwrap();
     }
 
     #[cfg(unix)]

@@ -76,14 +76,15 @@ impl<'a> Form<'a> {
 
     /// The links of a translation in Pharaoh format: between words as blanks separate them, or between sub-words.
     pub fn links(&self, alignment: Option<&Alignment>) -> Result<String> {
-        let links = match alignment {
-            None => Links::default(),
-            Some(alignment) if self.subwords => alignment.best_links(),
-            Some(alignment) => {
-                words(alignment, Segmentation::Whitespace)?.map_or_else(Links::default, |a| a.best_links())
-            }
-        };
-        Ok(links.to_string())
+        Ok(self.linked(alignment)?.map_or_else(Links::default, |alignment| alignment.best_links()).to_string())
+    }
+
+    /// The alignment between what links number.
+    fn linked(&self, alignment: Option<&Alignment>) -> Result<Option<Alignment>> {
+        match alignment {
+            Some(alignment) if !self.subwords => words(alignment, Segmentation::Whitespace),
+            alignment => Ok(alignment.cloned()),
+        }
     }
 
     fn alternative(&self, translation: &Translation, candidate: &Candidate) -> Result<Alternative> {
@@ -94,9 +95,17 @@ impl<'a> Form<'a> {
 
     fn tokens(&self, source: &str, candidate: &Candidate) -> Result<(Vec<String>, Vec<String>, Aligned)> {
         if self.alignments == AlignmentForm::Pharaoh {
-            let links = self.links(candidate.alignment.as_ref())?;
-            let (source, target) = self.linked(source, candidate);
-            return Ok((source, target, Aligned::Links(links)));
+            let Some(linked) = self.linked(candidate.alignment.as_ref())? else {
+                let (source, target) = self.unlinked(source, candidate);
+                return Ok((source, target, Aligned::Links(String::new())));
+            };
+            let without_end = |sentence: &Sentence| {
+                let tokens = sentence.tokens().iter().filter(|token| token.span().is_some());
+                tokens.map(|token| token.label().to_owned()).collect()
+            };
+            let tokens = [linked.source(), linked.target()].map(without_end);
+            let [source, target]: [Vec<String>; 2] = tokens;
+            return Ok((source, target, Aligned::Links(linked.best_links().to_string())));
         }
         let in_units = |alignment: &Alignment| match self.subwords {
             true => Ok(Some(alignment.clone())),
@@ -115,8 +124,8 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The tokens that links number.
-    fn linked(&self, source: &str, candidate: &Candidate) -> (Vec<String>, Vec<String>) {
+    /// The tokens that links would number.
+    fn unlinked(&self, source: &str, candidate: &Candidate) -> (Vec<String>, Vec<String>) {
         if self.subwords {
             return self.unaligned(source, candidate);
         }

@@ -33,11 +33,14 @@ impl Sampling {
 
     /// A word for a row, with its log p. Those of `but` are not drawn; none if there is nothing else.
     pub(crate) fn draw(&self, scores: &Scores, row: usize, but: &[u32], stream: &mut ChaCha8Rng) -> Option<(f32, u32)> {
-        let count = if self.top_k == 0 { scores.words } else { self.top_k.min(scores.words) };
-        let words = match count == scores.words && self.top_p >= 1.0 {
-            // In any order: nothing depends on it.
-            true => scores.all(row, but),
-            false => scores.best(row, count, but, f32::NEG_INFINITY),
+        let words = match (self.top_k, self.top_p >= 1.0) {
+            (0, true) => scores.all(row, but),
+            (0, false) => {
+                let mut words = scores.all(row, but);
+                words.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+                words
+            }
+            (count, _) => scores.best(row, count, but, f32::NEG_INFINITY),
         };
         let most = words.iter().map(|(log_prob, _)| *log_prob).fold(f32::NEG_INFINITY, f32::max);
         let mut weights: Vec<f64> =

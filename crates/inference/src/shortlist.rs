@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rnnsearch_corpus::{EOS, SPECIAL_TOKENS, Vocabularies};
+use rnnsearch_corpus::{EOS, Filter, SPECIAL_TOKENS, Vocabularies};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::tensors::{Tensor, numbers};
@@ -59,18 +60,27 @@ impl Shortlist {
         vocabularies: &Vocabularies,
     ) -> Result<Option<Self>, String> {
         let [frequent, proposed] = NAMES.map(|name| tensors.remove(name));
-        let (Some(frequent), Some(proposed)) = (frequent, proposed) else { return Ok(None) };
+        if frequent.is_none() && proposed.is_none() {
+            return Ok(None);
+        }
+        const UNFIT: &str = "its shortlist does not fit its vocabularies";
+        let (frequent, proposed) = frequent.zip(proposed).ok_or(UNFIT)?;
         let (source_words, target_words) = (vocabularies.source.vocab_size(), vocabularies.target.vocab_size());
-        let words = |view: &TensorView| numbers::<u32>(view.data()).map(<[u32]>::to_vec);
+        let words = |view: &TensorView| match view.dtype() {
+            Dtype::U32 => numbers::<u32>(view.data()).map(<[u32]>::to_vec),
+            _ => None,
+        };
         match (words(&frequent), words(&proposed), proposed.shape()) {
             (Some(frequent), Some(proposed), &[rows, proposals])
                 if rows == source_words
+                    // Without </s> nothing would end.
+                    && (0..SPECIAL_TOKENS.len() as u32).all(|special| frequent.contains(&special))
                     && frequent.iter().all(|&word| (word as usize) < target_words)
                     && proposed.iter().all(|&word| word == NONE || (word as usize) < target_words) =>
             {
                 Ok(Some(Self { frequent, proposed, proposals }))
             }
-            _ => Err("its shortlist does not fit its vocabularies".into()),
+            _ => Err(UNFIT.into()),
         }
     }
 }
@@ -91,14 +101,19 @@ impl<'t> ShortlistCounts<'t> {
         Self { translator, looks: vec![HashMap::new(); source.vocab_size()], came: vec![0; target.vocab_size()] }
     }
 
-    /// Counts pairs (source, target).
+    /// Counts pairs (source, target), but for those that the model's settings would not train on.
     pub fn see<S: AsRef<str>, T: AsRef<str>>(&mut self, pairs: &[(S, T)]) {
         /// Below it a look is no sign of a translation.
         const LEAST: f32 = 0.05;
         let vocabularies = self.translator.vocabularies();
-        for ((source, target), (Forced { alignment, .. }, _)) in pairs.iter().zip(self.translator.force(pairs, 64)) {
-            let source = vocabularies.source.encode(source.as_ref()).ids;
-            let target = vocabularies.target.encode(target.as_ref()).ids;
+        let filter = Filter::new(&self.translator.config().data);
+        let encoded = pairs.iter().filter_map(|(source, target)| {
+            let ids =
+                (vocabularies.source.encode_ids(source.as_ref()), vocabularies.target.encode_ids(target.as_ref()));
+            filter.check(ids.0.len(), ids.1.len()).is_none().then_some(((source, target), ids))
+        });
+        let (texts, ids): (Vec<_>, Vec<_>) = encoded.unzip();
+        for ((source, target), (Forced { alignment, .. }, _)) in ids.iter().zip(self.translator.force(&texts, 64)) {
             for (word, weights) in target.iter().chain([&EOS]).zip(&alignment) {
                 self.came[*word as usize] += 1;
                 for (from, weight) in source.iter().chain([&EOS]).zip(weights).filter(|(_, weight)| **weight >= LEAST) {
@@ -126,5 +141,50 @@ impl<'t> ShortlistCounts<'t> {
             proposed.extend(words.chain(std::iter::repeat(NONE)).take(proposals));
         }
         Shortlist { frequent, proposed, proposals }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rnnsearch_config::{TokenizerConfig, TokenizerKind};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let config = TokenizerConfig { kind: TokenizerKind::Char, vocabulary: 10, ..TokenizerConfig::default() };
+        let vocabularies = Vocabularies::train_on(&[("abcdef", "abcdef")], &config).unwrap();
+        let words = vocabularies.source.vocab_size();
+        let shortlist = |frequent: &[u32], rows: usize| Shortlist {
+            frequent: frequent.to_vec(),
+            proposed: vec![5, NONE].repeat(rows),
+            proposals: 2,
+        };
+        let take = |shortlist: &Shortlist, change: &dyn Fn(&mut Tensor), only: Option<&str>| {
+            let mut tensors = shortlist.tensors();
+            tensors.iter_mut().for_each(|(_, tensor)| change(tensor));
+            let views =
+                tensors.iter().filter(|(name, _)| only.is_none_or(|only| name == only)).map(|(name, tensor)| {
+                    (name.clone(), TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap())
+                });
+            Shortlist::take(&mut views.collect(), &vocabularies)
+        };
+        let good = shortlist(&[0, 1, 2, 3, 6], words);
+        let unchanged = |_: &mut Tensor| {};
+        assert_eq!(take(&good, &unchanged, None), Ok(Some(good.clone())));
+        assert_eq!(take(&good, &unchanged, Some("")), Ok(None));
+        assert_eq!(good.words(&[4, 5, 5], &[7]), [0, 1, 2, 3, 5, 6, 7]);
+        let bytes = |tensor: &mut Tensor| {
+            (tensor.dtype, tensor.bytes) = (Dtype::U8, vec![0; tensor.shape.iter().product()]);
+        };
+        for wrong in [
+            take(&good, &unchanged, Some(NAMES[0])),
+            take(&good, &bytes, None),
+            take(&shortlist(&[0, 1, 2, 6], words), &unchanged, None),
+            take(&shortlist(&[0, 1, 2, 3, words as u32], words), &unchanged, None),
+            take(&shortlist(&[0, 1, 2, 3], words - 1), &unchanged, None),
+        ] {
+            assert!(wrong.unwrap_err().contains("does not fit"));
+        }
     }
 }

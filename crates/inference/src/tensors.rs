@@ -165,6 +165,10 @@ pub(crate) fn find_parameters(
                 let scales =
                     tensors.get(&name_of_scales).filter(|scales| scales.shape() == scale_shape(name, view.shape()));
                 let scales = scales.ok_or_else(|| format!("its tensor `{name}` has no scales that fit"))?;
+                // The ways to multiply do not agree about the number that has no negative.
+                if view.data().contains(&i8::MIN.cast_unsigned()) {
+                    return Err(format!("its tensor `{name}` has an integer below -127"));
+                }
                 StoredForm::Int8 { scales: floats(&name_of_scales, scales)?, line: line_of(name) }
             }
             (Dtype::F16, 2) if numbers::<f16>(view.data()).is_some() => StoredForm::Float16,

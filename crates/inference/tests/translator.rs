@@ -7,7 +7,7 @@ use rnnsearch_config::{Attention, Config, TokenizerKind};
 use rnnsearch_corpus::Vocabularies;
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::{
-    Form, InferenceError, Model, Request, ShortlistCounts, TranslateOptions, Translation, Translator,
+    Form, InferenceError, Model, Request, Sampling, ShortlistCounts, TranslateOptions, Translation, Translator,
 };
 use rnnsearch_numeric::network::Parameter;
 
@@ -355,4 +355,25 @@ fn unknown_words_are_replaced_by_what_they_looked_at() {
         }
     }
     assert!(replaced > 0, "no model said UNK");
+}
+
+#[test]
+fn samples_from_a_shortlist_do_not_depend_on_company() {
+    let teacher = opinionated(&config());
+    let mut counts = ShortlistCounts::new(&teacher);
+    counts.see(&TEXT);
+    let mut model = changed(&model(&config(), 3), 4.0);
+    model.shortlist = Some(counts.shortlist(2, 3));
+    let translator = Translator::new(model, &Device::flex());
+    // Lists of other lengths, with `top_k` between them.
+    let sources = ["cat", "the small house is red", "where is the small cat ?"];
+    for (top_k, top_p) in [(14, 1.0), (0, 0.9), (0, 1.0)] {
+        let mut options = options(64);
+        options.search.sampling = Some(Sampling { temperature: 1.0, top_k, top_p, seed: 5 });
+        (options.search.beam_size, options.search.n_best) = (9, 9);
+        let together = texts(&translator.translate(&sources, &options));
+        let alone: Vec<Vec<String>> =
+            sources.iter().flat_map(|source| texts(&translator.translate(&[source], &options))).collect();
+        assert_eq!(together, alone, "{top_k} {top_p}");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{Compute, number};
+use super::{Compute, batch, number};
 use crate::messages::Messages;
 
 /// Link the words of sentence pairs that belong together
@@ -64,7 +64,7 @@ pub struct Align {
     #[command(flatten)]
     pub gold: GoldFile,
     /// Pairs read together; the links do not depend on it
-    #[arg(long, value_name = "N", default_value = "64", help_heading = None)]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = batch, help_heading = None)]
     pub batch: NonZeroUsize,
     /// Pairs with more than N tokens on a side get no links
     #[arg(long, value_name = "N", default_value = "1000", help_heading = None)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter};
 use rnnsearch_config::{CorpusConfig, DataConfig};
-use rnnsearch_corpus::{CorpusError, Pair, Pairs};
+use rnnsearch_corpus::{Pair, Pairs};
 use rnnsearch_inference::Translator;
 use rnnsearch_metrics::AlignmentScore;
 use serde::Serialize;
@@ -15,16 +15,14 @@ use serde_json::json;
 use crate::aligner::{Aligned, Aligner};
 use crate::args::{Align, Format};
 use crate::compute::require_attention;
-use crate::failure::Misuse;
 use crate::gold::{LinkScore, Scoring};
-use crate::output::{Output, OutputFile, print};
+use crate::output::{Output, OutputFile, are_different, print};
 use crate::progress::Counter;
+use crate::window::next_window;
 
 /// Links the words of a corpus.
 pub fn run(args: &Align) -> Result<()> {
-    if args.output.is_some() && args.output == args.matrices {
-        return Err(Misuse("--output and --matrices name the same file: give them two".into()).into());
-    }
+    are_different(&[args.output.as_deref(), args.matrices.as_deref()])?;
     let mut pairs = Pairs::open(&[corpus(args)])?;
     let mut scoring = Scoring::open(&args.gold)?;
     let mut output = Output::open(args.output.as_deref(), &inputs(args))?;
@@ -39,7 +37,7 @@ pub fn run(args: &Align) -> Result<()> {
     let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     let (mut count, mut too_long) = (0, TooLong::default());
     loop {
-        let (window, failed) = next_window(&mut pairs, 8 * args.batch.get());
+        let (window, failed) = next_window(&mut pairs, args.batch.get());
         for (pair, aligned) in window.iter().zip(aligner.align(&window)?) {
             if let Some(matrices) = &mut matrices {
                 matrices.add(count, &aligned)?;
@@ -103,24 +101,6 @@ fn warn_of_directions(args: &Align, forward: &Translator, reverse: &Translator) 
             "the model translates {source} to {target}, that of --reverse {back} to {forth}: it should be of the opposite direction"
         ));
     }
-}
-
-/// Enough pairs to sort into batches of like length, but not more than fit into memory: a matrix grows with the product of the
-/// lengths. What is wrong after them is told beside them.
-fn next_window(pairs: &mut Pairs, most: usize) -> (Vec<Pair>, Result<(), CorpusError>) {
-    const BYTES_BY_BYTES: usize = 1 << 26;
-    let (mut window, mut size) = (Vec::new(), 0);
-    while window.len() < most && size < BYTES_BY_BYTES {
-        match pairs.next() {
-            None => break,
-            Some(Err(error)) => return (window, Err(error)),
-            Some(Ok(pair)) => {
-                size += pair.source.len() * pair.target.len();
-                window.push(pair);
-            }
-        }
-    }
-    (window, Ok(()))
 }
 
 /// The file of --matrices.

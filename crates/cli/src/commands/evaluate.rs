@@ -20,9 +20,10 @@ use crate::args::{Evaluate, Linking};
 use crate::commands::translate::Overlong;
 use crate::compute::require_attention;
 use crate::gold::{LinkScore, Scoring};
-use crate::output::{OutputFile, print};
+use crate::output::{OutputFile, are_different, print};
 use crate::progress::Counter;
 use crate::record::one_line;
+use crate::window::windows;
 
 /// Translates a test set and scores the translations.
 pub fn run(args: &Evaluate) -> Result<()> {
@@ -69,7 +70,7 @@ fn translate(args: &Evaluate, translator: &Translator, pairs: &[Pair]) -> Vec<St
 /// What the model thinks of the references.
 fn perplexity(args: &Evaluate, translator: &Translator, pairs: &[Pair]) -> Result<Perplexity> {
     let (mut nats, mut tokens) = (0.0, 0);
-    for window in pairs.chunks(args.search.window()) {
+    for window in windows(pairs, args.search.batch.get()) {
         let texts: Vec<(&str, &str)> = window.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).collect();
         for (forced, _) in translator.force(&texts, args.search.batch.get()) {
             nats -= forced.log_prob();
@@ -88,7 +89,7 @@ fn score_links(
 ) -> Result<AlignmentScore> {
     require_attention(translator)?;
     let aligner = Aligner::new(translator, Linking::usual(args.words), args.search.batch.get(), usize::MAX);
-    for window in pairs.chunks(args.search.window()) {
+    for window in windows(pairs, args.search.batch.get()) {
         for aligned in aligner.align(window)? {
             scoring.add(&aligned.links, aligned.source_words.len(), aligned.target_words.len())?;
         }
@@ -105,6 +106,7 @@ struct Files {
 
 impl Files {
     fn open(args: &Evaluate) -> Result<Self> {
+        are_different(&[args.output.as_deref(), args.csv.as_deref(), args.svg.as_deref()])?;
         let gold = args.gold.gold.as_deref();
         let inputs: Vec<&Path> =
             [&args.source, &args.reference, &args.model].map(|path| path.as_path()).into_iter().chain(gold).collect();

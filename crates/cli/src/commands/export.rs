@@ -1,6 +1,7 @@
 //! `rnnsearch export`
 
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use indicatif::HumanBytes;
@@ -23,6 +24,10 @@ pub fn run(args: &Export) -> Result<()> {
     if args.file.exists() && !args.overwrite {
         return Err(Misuse(format!("`{shown}` exists: use --overwrite to replace it, or another name")).into());
     }
+    args.compute.limit_threads()?;
+    let inputs = [Some(&args.run), args.shortlist.source.as_ref(), args.shortlist.target.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    let mut file = OutputFile::create(&args.file, &inputs)?;
     // Reading checks it: what is exported is whole.
     let mut model = Model::load(&args.run)?;
     if let Some(proposals) = args.shortlist.shortlist {
@@ -33,7 +38,6 @@ pub fn run(args: &Export) -> Result<()> {
         Quantize::Int8 => Form::Int8,
     });
     let bytes = model.to_bytes_as(form)?;
-    let mut file = OutputFile::create(&args.file, &[&args.run])?;
     file.write(&bytes)?;
     file.finish()?;
     args.messages.note(format_args!("wrote `{shown}`, {}", HumanBytes(bytes.len() as u64)));

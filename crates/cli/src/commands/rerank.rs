@@ -16,6 +16,7 @@ use crate::failure::Misuse;
 use crate::output::Output;
 use crate::progress::Counter;
 use crate::record::one_line;
+use crate::window::Room;
 
 /// A candidate with its scores.
 #[derive(Serialize)]
@@ -62,7 +63,7 @@ pub fn run(args: &Rerank) -> Result<()> {
     let judges = Judges::load(args)?;
     let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     loop {
-        let (window, failed) = groups.take(8 * args.batch.get());
+        let (window, failed) = groups.take(Room::for_batches_of(args.batch.get()));
         for scored in judges.score(&window).into_iter().zip(&window) {
             output.write(&print(args, scored)?)?;
         }
@@ -93,7 +94,7 @@ impl<'a> Judges<'a> {
         let mut models = vec![(first, false)];
         let others = args.with.iter().map(|path| (path, false)).chain(args.reverse.iter().map(|path| (path, true)));
         for (path, reverse) in others {
-            let model = args.compute.load_another(path, &[], args.messages)?;
+            let model = args.compute.load(path, &[], args.messages)?;
             let (from, to) = languages(&model);
             let expected = if reverse { (&target, &source) } else { (&source, &target) };
             if (&from, &to) != expected {

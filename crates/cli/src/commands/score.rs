@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::args::Score;
 use crate::output::Output;
 use crate::progress::Counter;
+use crate::window::next_window;
 
 /// A pair with its probability: a line of `score --json`.
 #[derive(Serialize)]
@@ -38,16 +39,16 @@ pub fn run(args: &Score) -> Result<()> {
     let translator = args.compute.load(&args.model, &[], args.messages)?;
     let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     loop {
-        // Enough pairs to sort into batches of like length.
-        let window: Vec<Pair> = pairs.by_ref().take(8 * args.batch.get()).collect::<Result<_, _>>()?;
-        if window.is_empty() {
-            return output.finish();
-        }
+        let (window, failed) = next_window(&mut pairs, args.batch.get());
         let texts: Vec<(&str, &str)> = window.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).collect();
         for (pair, (forced, _)) in window.iter().zip(translator.force(&texts, args.batch.get())) {
             output.write(&line(args, &translator, pair, &forced)?)?;
         }
         output.flush()?;
+        failed?;
+        if window.is_empty() {
+            return output.finish();
+        }
         counter.add(window.len());
     }
 }

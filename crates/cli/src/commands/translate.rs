@@ -53,7 +53,8 @@ pub fn run(args: &Translate) -> Result<()> {
         Some(path) => Lines::open(path)?,
         None => Lines::from_reader("standard input", io::stdin()),
     };
-    let inputs: Vec<&Path> = input.into_iter().chain([args.model.as_path()]).collect();
+    let others = [&args.model].into_iter().chain(&args.search.ensemble).chain(&args.control.glossary);
+    let inputs: Vec<&Path> = input.into_iter().chain(others.map(|path| path.as_path())).collect();
     let output = Output::open(args.output.as_deref(), &inputs)?;
     let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
     if args.alignments.is_some() {

@@ -76,6 +76,21 @@ static REVERSE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 });
 
 #[test]
+fn threads_are_limited_once() {
+    let [source, target] = ["valid.en", "valid.fr"].map(|name| FIXTURE.folder.join(name));
+    let links = |args: &[&str]| {
+        let mut align =
+            with_model("align", ["--source", source.to_str().unwrap(), "--target", target.to_str().unwrap()]);
+        stdout(align.args(args))
+    };
+    let run = FIXTURE.run.to_str().unwrap();
+    assert_eq!(
+        links(&["--reverse", run, "--quiet", "--threads", "1"]),
+        links(&["--reverse", run, "--quiet", "--threads", "3"])
+    );
+}
+
+#[test]
 fn formats_say_the_same() {
     let pharaoh = aligned(&[]);
     assert_eq!(pharaoh.len(), PAIRS);
@@ -318,6 +333,6 @@ fn mistakes_are_told_with_their_place() {
     assert_fails(&mut with(&source, &target, &["--output", source.to_str().unwrap()]), 2, &["is read and written"]);
     let out = folder.path().join("x");
     let twice = ["--output", out.to_str().unwrap(), "--matrices", out.to_str().unwrap()];
-    assert_fails(&mut with(&source, &target, &twice), 2, &["--matrices", "--output"]);
+    assert_fails(&mut with(&source, &target, &twice), 2, &["are one file"]);
     assert!(CORPUS.folder.path().exists() && !out.exists());
 }

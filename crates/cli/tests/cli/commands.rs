@@ -91,7 +91,7 @@ fn exported_models_can_be_smaller_and_quicker() {
     assert_eq!((&info()["weights"], &info()["shortlist"]), (&"16-bit floats".into(), &Value::Null));
     assert_eq!(translate(&file, &[]), full);
 
-    let int8 = ["--quantize", "int8", "--shortlist", "30", "--frequent", "40", "--overwrite"];
+    let int8 = ["--quantize", "int8", "--shortlist", "30", "--frequent", "40", "--threads", "1", "--overwrite"];
     let learnt = predicates::str::contains("learnt a shortlist from 300 pairs");
     export(&FIXTURE.run, &int8).assert().success().stdout("").stderr(learnt);
     assert_eq!((&info()["weights"], &info()["shortlist"]), (&"8-bit integers".into(), &serde_json::json!([44, 30])));

@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{FIXTURE, assert_fails, contents, pairs, stdout, with_model};
+use crate::common::{FIXTURE, assert_failed, assert_fails, contents, pairs, stdout, with_model};
 
 /// A test set of the sentences that the model was not trained on.
 fn test_set() -> (TempDir, PathBuf, PathBuf) {
@@ -151,7 +151,9 @@ fn test_sets_are_checked() {
     assert_fails(evaluate(&source, &reference).arg("--output").arg(&source), 2, &["is read and written"]);
     assert_fails(evaluate(&source, &reference).arg("--svg").arg(folder.path()), 1, &["cannot write"]);
     let mut score = with_model("score", ["--source"]);
-    assert_fails(score.arg(&source).arg("--target").arg(&short), 1, &["pair line by line"]);
+    let scored = score.arg(&source).arg("--target").arg(&short).output().unwrap();
+    assert_failed(&scored, 1, &["pair line by line"]);
+    assert_eq!(scored.stdout.iter().filter(|byte| **byte == b'\n').count(), 1, "the pairs before it are scored");
     assert_eq!(contents(folder.path()), before);
     assert!(FIXTURE.run.exists());
 }

@@ -4,6 +4,8 @@ use anyhow::{Context, Result, bail, ensure};
 use rnnsearch_corpus::Lines;
 use serde::Deserialize;
 
+use crate::window::Room;
+
 /// The candidates of a source.
 #[derive(Debug, PartialEq)]
 pub struct Group {
@@ -49,13 +51,13 @@ impl Groups {
         Self { list, sources, count: 0, ahead: None }
     }
 
-    /// The next groups, until they have so many candidates; none at the end. Also says whether it failed after them.
-    pub fn take(&mut self, candidates: usize) -> (Vec<Group>, Result<()>) {
-        let (mut groups, mut count) = (Vec::new(), 0);
-        while count < candidates {
+    /// The next groups, as there is room for; none at the end. Also says whether it failed after them.
+    pub fn take(&mut self, mut room: Room) -> (Vec<Group>, Result<()>) {
+        let mut groups = Vec::new();
+        while room.is_left() {
             match self.next() {
                 Ok(Some(group)) => {
-                    count += group.candidates.len();
+                    group.candidates.iter().for_each(|candidate| room.take(&group.source, &candidate.text));
                     groups.push(group);
                 }
                 Ok(None) => break,
@@ -163,7 +165,7 @@ mod tests {
         let mut groups = Groups::new(lines("list", list), lines("in", sources));
         let mut all = Vec::new();
         loop {
-            let (taken, failed) = groups.take(3);
+            let (taken, failed) = groups.take(Room::new(3));
             all.extend(taken.iter().map(|Group { number, source, candidates }| {
                 let texts: Vec<String> = candidates.iter().map(|one| format!("{} {}", one.text, one.score)).collect();
                 format!("{number} {source}: {}", texts.join(", "))
