@@ -157,7 +157,7 @@ mod tests {
         let words = vocabularies.source.vocab_size();
         let shortlist = |frequent: &[u32], rows: usize| Shortlist {
             frequent: frequent.to_vec(),
-            proposed: vec![5, NONE].repeat(rows),
+            proposed: [5, NONE].repeat(rows),
             proposals: 2,
         };
         let take = |shortlist: &Shortlist, change: &dyn Fn(&mut Tensor), only: Option<&str>| {
