@@ -204,6 +204,7 @@ pub enum AlignmentForm {
 Examples:
   rnnsearch heatmap runs/quickstart --source 'I do not see her.'
   rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.svg
+  rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.html
   rnnsearch heatmap runs/quickstart --source 'a red car' --target 'une voiture rouge' --output a.png")]
 pub struct Heatmap {
     /// Model file or run folder
@@ -215,7 +216,9 @@ pub struct Heatmap {
     /// Target sentence, instead of the model's own translation
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub target: Option<String>,
-    /// Picture to write, .svg or .png
+    /// Picture to write, .svg or .png; or a page for the browser, .html
+    ///
+    /// The page needs no network. Of the model's own translations it shows all that the search with a beam found.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Rows and columns are the model's tokens, not words

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rnnsearch_alignment::heatmap::{self, Palette, Style, TerminalOptions, Theme};
+use rnnsearch_alignment::html::{self, Matrix, Page};
 use rnnsearch_alignment::{Alignment, Fonts, Segmentation};
 use rnnsearch_inference::{Candidate, TranslateOptions, Translation, Translator, coverage_of};
 
@@ -13,7 +14,7 @@ use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::messages::Messages;
 use crate::output::{OutputFile, print};
-use crate::record::{Form, words};
+use crate::record::{Form, one_line, words};
 
 /// Draws one alignment.
 pub fn run(args: &Heatmap) -> Result<()> {
@@ -22,7 +23,8 @@ pub fn run(args: &Heatmap) -> Result<()> {
     let picture = args.output.as_deref().map(|path| Picture::open(path, args)).transpose()?;
     let translator = args.compute.load(&args.model, &[], args.messages)?;
     require_attention(&translator)?;
-    let translation = aligned(args, &translator);
+    let many = picture.as_ref().is_some_and(|picture| picture.kind == Kind::Html);
+    let translation = aligned(args, &translator, many);
     if args.json {
         let source = &translator.vocabularies().source;
         let form = Form { source, subwords: args.subwords, alignments: AlignmentForm::Soft };
@@ -30,7 +32,7 @@ pub fn run(args: &Heatmap) -> Result<()> {
     }
     let alignment = in_units(&translation.candidates[0], args.subwords)?;
     match picture {
-        Some(picture) => picture.draw(&alignment, args),
+        Some(picture) => picture.draw(&translation, &alignment, args),
         None if args.json => Ok(()),
         None => print(&heatmap::terminal(&alignment, &terminal_options(args))),
     }
@@ -45,9 +47,12 @@ fn refuse_blank(option: &str, text: Option<&str>) -> Result<()> {
     }
 }
 
-/// The model's own translation, or the given one as the model sees it.
-fn aligned(args: &Heatmap, translator: &Translator) -> Translation {
-    let options = TranslateOptions::from(&translator.config().translation);
+/// The model's own translation, with `many` all that its beam found, or the given one as the model sees it.
+fn aligned(args: &Heatmap, translator: &Translator, many: bool) -> Translation {
+    let mut options = TranslateOptions::from(&translator.config().translation);
+    if many {
+        options.search.n_best = options.search.beam_size;
+    }
     let source = args.source.as_str();
     let Some(target) = args.target.as_deref() else { return translator.translate(&[source], &options).remove(0) };
     let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);
@@ -81,6 +86,8 @@ pub fn in_units(candidate: &Candidate, subwords: bool) -> Result<Alignment> {
 enum Kind {
     Svg,
     Png,
+    /// A page for the browser.
+    Html,
 }
 
 impl Kind {
@@ -89,7 +96,11 @@ impl Kind {
         match extension.as_str() {
             "svg" => Ok(Self::Svg),
             "png" => Ok(Self::Png),
-            _ => Err(Misuse(format!("`{}`: a picture is .svg or .png, by the end of its name", path.display())).into()),
+            "html" | "htm" => Ok(Self::Html),
+            _ => {
+                let path = path.display();
+                Err(Misuse(format!("`{path}`: a picture is .svg, .png or .html, by the end of its name")).into())
+            }
         }
     }
 }
@@ -105,15 +116,19 @@ struct Picture {
 impl Picture {
     fn open(path: &Path, args: &Heatmap) -> Result<Self> {
         let kind = Kind::of(path)?;
-        if kind == Kind::Svg && args.scale.is_some() {
-            return Err(Misuse("--scale is for PNG: an SVG has no pixels".into()).into());
+        if kind != Kind::Png && args.scale.is_some() {
+            return Err(Misuse("--scale is for PNG: nothing else has pixels".into()).into());
+        }
+        if kind == Kind::Html && !args.fonts.is_empty() {
+            return Err(Misuse("--font is for SVG and PNG: a page is shown in the fonts of the browser".into()).into());
         }
         let load = |fonts: Fonts, path: &PathBuf| fonts.with_file(path);
         let fonts = args.fonts.iter().try_fold(Fonts::shipped().with_system(), load)?;
         Ok(Self { path: path.to_owned(), kind, file: OutputFile::create(path, &[&args.model])?, fonts })
     }
 
-    fn draw(mut self, alignment: &Alignment, args: &Heatmap) -> Result<()> {
+    /// Draws the best candidate, whose alignment is `alignment`; on a page, all of them.
+    fn draw(mut self, translation: &Translation, alignment: &Alignment, args: &Heatmap) -> Result<()> {
         let theme = args.theme.unwrap_or(args::Theme::Light).into();
         let style = Style { theme, palette: args.palette.into(), title: args.title.clone(), caption: None };
         let bytes = match self.kind {
@@ -123,12 +138,52 @@ impl Picture {
                 warn_of_missing(&rendered.missing, args.messages);
                 rendered.bytes
             }
+            Kind::Html => {
+                let mut bytes = Vec::new();
+                page(translation, args)?.write(&mut bytes)?;
+                bytes
+            }
         };
         self.file.write(&bytes)?;
         self.file.finish()?;
         args.messages.note(format_args!("wrote `{}`", self.path.display()));
         Ok(())
     }
+}
+
+/// The page of a translation and all its candidates.
+fn page(translation: &Translation, args: &Heatmap) -> Result<Page> {
+    let name = args.model.file_name().unwrap_or(args.model.as_os_str()).to_string_lossy();
+    let pair = html::Pair {
+        number: 1,
+        source: translation.source.clone(),
+        candidates: translation.candidates.iter().map(shown).collect::<Result<_>>()?,
+        gold: None,
+    };
+    Ok(Page {
+        title: args.title.clone().unwrap_or_else(|| format!("Alignment by {name}")),
+        theme: args.theme.map(Theme::from),
+        palette: args.palette.into(),
+        subwords: args.subwords,
+        total: 1,
+        pairs: vec![pair],
+    })
+}
+
+/// A candidate as the page shows it.
+fn shown(candidate: &Candidate) -> Result<html::Candidate> {
+    let subwords = candidate.alignment.as_ref();
+    let words = subwords.map(|alignment| words(alignment, Segmentation::Words)).transpose()?.flatten();
+    let matrix = |alignment: &Alignment| Matrix::new(alignment, alignment);
+    Ok(html::Candidate {
+        text: one_line(&candidate.text),
+        log_prob: Some(candidate.log_prob),
+        length: candidate.length,
+        score: Some(candidate.score),
+        words: words.as_ref().map(matrix),
+        subwords: subwords.map(matrix),
+        links: None,
+    })
 }
 
 fn warn_of_missing(missing: &[char], messages: Messages) {
@@ -194,9 +249,13 @@ mod tests {
     fn the_name_tells_the_kind() {
         assert_eq!(Kind::of(Path::new("a.b/c.SVG")).unwrap(), Kind::Svg);
         assert_eq!(Kind::of(Path::new("c.png")).unwrap(), Kind::Png);
-        for other in ["c.html", "svg", "c.", ".png"] {
+        assert_eq!(Kind::of(Path::new("c.html")).unwrap(), Kind::Html);
+        for other in ["c.pdf", "svg", "c.", ".png"] {
             let error = Kind::of(Path::new(other)).unwrap_err();
-            assert_eq!(error.to_string(), format!("`{other}`: a picture is .svg or .png, by the end of its name"));
+            assert_eq!(
+                error.to_string(),
+                format!("`{other}`: a picture is .svg, .png or .html, by the end of its name")
+            );
         }
     }
 }

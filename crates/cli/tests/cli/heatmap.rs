@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::common::{FIXTURE, assert_fails, contents, corpus, rnnsearch, stdout, with_model};
+use crate::common::{FIXTURE, assert_fails, contents, corpus, page_data, rnnsearch, stdout, with_model};
 
 const SOURCE: [&str; 2] = ["--source", "the dog likes a red hat."];
 
@@ -35,6 +35,42 @@ fn pictures_are_written() {
     let given = String::from_utf8(draw("c.svg", &["--target", "le chien aime un chapeau rouge."])).unwrap();
     assert!(given.contains(">chapeau<"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+#[test]
+fn a_page_has_all_that_the_beam_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let draw = |name: &str, args: &[&str]| {
+        let file = folder.path().join(name);
+        with_model("heatmap", SOURCE).arg("--output").arg(&file).args(args).assert().success();
+        page_data(&file)
+    };
+    let page = draw("a.html", &["--title", "</title>", "--theme", "dark"]);
+    assert_eq!((&page["title"], &page["theme"], &page["total"]), (&"</title>".into(), &"dark".into(), &1.into()));
+    let candidates = page["pairs"][0]["candidates"].as_array().unwrap();
+    let translated =
+        stdout(with_model("translate", ["--json", "--n-best", "5"]).write_stdin("the dog likes a red hat.\n"));
+    let translated: Value = serde_json::from_str(&translated).unwrap();
+    let n_best = translated["n_best"].as_array().unwrap();
+    assert_eq!(candidates.len(), n_best.len());
+    assert!(candidates.len() > 1, "{candidates:?}");
+    for (candidate, expected) in candidates.iter().zip(n_best) {
+        assert_eq!((&candidate["text"], &candidate["score"]), (&expected["translation"], &expected["score"]));
+        assert_eq!(candidate["words"]["target"], expected["target_tokens"]);
+        let thousandths = |weight: &Value| (weight.as_f64().unwrap() * 1000.0).round() as i64;
+        for (row, expected) in
+            candidate["words"]["weights"].as_array().unwrap().iter().zip(expected["alignment"].as_array().unwrap())
+        {
+            for (weight, expected) in row.as_array().unwrap().iter().zip(expected.as_array().unwrap()) {
+                assert!((weight.as_i64().unwrap() - thousandths(expected)).abs() <= 1);
+            }
+        }
+        let subwords = &candidate["subwords"]["target"];
+        assert_eq!(subwords.as_array().unwrap().len() as i64, candidate["length"].as_i64().unwrap());
+    }
+    let page = draw("b.htm", &["--target", "le chien aime un chapeau rouge."]);
+    assert_eq!(page["pairs"][0]["candidates"].as_array().unwrap().len(), 1);
+    assert_eq!(page["title"], "Alignment by run");
 }
 
 #[test]
@@ -84,8 +120,10 @@ fn what_cannot_be_drawn_is_refused() {
         command.arg("--output").arg(folder.path().join(name)).args(args);
         command
     };
-    assert_fails(&mut with_output("a.html", &[]), 2, &["a.html", ".svg or .png"]);
+    assert_fails(&mut with_output("a.pdf", &[]), 2, &["a.pdf", ".svg, .png or .html"]);
     assert_fails(&mut with_output("a.svg", &["--scale", "2"]), 2, &["--scale is for PNG"]);
+    assert_fails(&mut with_output("a.html", &["--scale", "2"]), 2, &["--scale is for PNG"]);
+    assert_fails(&mut with_output("a.html", &["--font", "none.ttf"]), 2, &["--font is for SVG and PNG"]);
     assert_fails(&mut with_output("a.png", &["--scale", "0"]), 2, &["from 0.1 to 100"]);
     assert_fails(&mut with_output("a.svg", &["--font", "none.ttf"]), 1, &["cannot read the font none.ttf"]);
     assert_fails(&mut with_output("no/a.svg", &[]), 1, &["cannot write", "no/a.svg"]);
