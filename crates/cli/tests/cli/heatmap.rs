@@ -1,6 +1,7 @@
 //! `heatmap`: pictures, drawings, numbers.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -71,6 +72,47 @@ fn a_page_has_all_that_the_beam_found() {
     let page = draw("b.htm", &["--target", "le chien aime un chapeau rouge."]);
     assert_eq!(page["pairs"][0]["candidates"].as_array().unwrap().len(), 1);
     assert_eq!(page["title"], "Alignment by run");
+}
+
+#[test]
+fn a_page_shows_the_translations_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (lines, latin) =
+        (write("a.en", b"the dog likes a red hat.\n\na bird\n"), write("b.en", b"a bird\n\xe9t\xe9\n"));
+    let output = folder.path().join("a.html");
+    let draw = |input: &Path, args: &[&str]| {
+        let mut command = with_model("heatmap", args.iter().copied());
+        command.arg("--input").arg(input).arg("--output").arg(&output);
+        command
+    };
+    draw(&lines, &[]).assert().success().stderr(format!("wrote `{}`\n", output.display()));
+    let page = page_data(&output);
+    let pairs = page["pairs"].as_array().unwrap();
+    let first = |place: usize| pairs[place]["candidates"][0]["text"].as_str().unwrap();
+    let translated = stdout(with_model("translate", []).write_stdin(fs::read(&lines).unwrap()));
+    assert_eq!(format!("{}\n{}\n{}\n", first(0), first(1), first(2)), translated);
+    assert!(pairs[1]["candidates"][0]["words"].is_null() && page["total"] == 3, "a blank line keeps its place");
+    let limited = draw(&lines, &["--html-pairs", "1"]).output().unwrap();
+    let told = String::from_utf8(limited.stderr).unwrap();
+    assert!(told.ends_with("it has the first 1 of 3 lines (--html-pairs)\n"), "{told}");
+    assert_eq!(page_data(&output)["pairs"], serde_json::json!([pairs[0]]));
+
+    fs::remove_file(&output).unwrap();
+    assert_fails(&mut draw(&latin, &[]), 1, &["b.en:2: not UTF-8"]);
+    assert_fails(&mut draw(&lines, &["--source", "a"]), 2, &["--input", "--source"]);
+    assert_fails(
+        with_model("heatmap", ["--output", "a.svg", "--input"]).arg(&lines),
+        2,
+        &["--input needs --output FILE.html"],
+    );
+    assert_fails(with_model("heatmap", ["--input"]).arg(&lines), 2, &["--output"]);
+    assert_fails(&mut with_model("heatmap", []), 2, &["--source"]);
+    assert!(!output.exists());
 }
 
 #[test]
