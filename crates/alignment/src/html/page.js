@@ -13,6 +13,8 @@ const LESS = 200, MORE = 2000;
 const ROW = 72;
 /** Weights below are not spoken of. */
 const LEAST = 10;
+/** In larger matrices only the cells of other weights are drawn, so that the browser stays quick. */
+const MANY_CELLS = 40000;
 
 const state = {
   place: 0, candidate: 0, view: "matrix", unit: page.subwords ? "subwords" : "words",
@@ -350,8 +352,9 @@ function measured(text, size) {
 function labelled(labels, size) {
   const most = 12 * size;
   const shortened = label => {
-    const letters = [...label];
-    if (measured(label, size) <= most) return label;
+    // No more letters than these fit, and measuring takes its time.
+    const letters = [...label.slice(0, 200)].slice(0, 80);
+    if (label.length <= 80 && measured(label, size) <= most) return label;
     while (measured(letters.join("") + "…", size) > most) letters.pop();
     return letters.join("") + "…";
   };
@@ -428,7 +431,8 @@ function drawMatrix({ source, target, weights }) {
       text(shown, { x: left - 8, y: top + (at + 0.5) * cell + 0.35 * size, "text-anchor": "end", "font-size": size, ...word("target", at) })),
   };
   const middle = (row, column) => [left + (column + 0.5) * cell - 0.5, top + (row + 0.5) * cell - 0.5];
-  const cells = weights.map((row, at) => row.map((weight, column) => shape("rect", {
+  const isDrawn = weight => weight >= LEAST || source.length * target.length <= MANY_CELLS;
+  const cells = weights.map((row, at) => row.map((weight, column) => isDrawn(weight) && shape("rect", {
     x: left + column * cell, y: top + at * cell, width: cell - 1, height: cell - 1, fill: colorOf(weight), ...word("target", at), "data-other": column,
   })));
   const signs = [...linksShown()].map(([key, kind]) => {
@@ -440,13 +444,13 @@ function drawMatrix({ source, target, weights }) {
   const grid = shape("path", { d: [...down, ...across].join(""), stroke: ink("grid") });
   const values = shape("g", { "font-size": Math.min(11, cell * 0.4), "text-anchor": "middle", "pointer-events": "none" });
   const described = `Matrix of weights: ${counted(target.length, "target word")} by ${counted(source.length, "source word")}`;
-  const svg = canvas(width, Math.ceil(key.bottom), described, grid, ...cells.flat(), ...signs.map(sign => sign.element),
+  const svg = canvas(width, Math.ceil(key.bottom), described, grid, ...cells.flat().filter(Boolean), ...signs.map(sign => sign.element),
     ...labels.source, ...labels.target, values, ...key.parts);
 
   function show(word) {
     const dims = (row, column) => word && (word.side === "target" ? row !== word.index : column !== word.index);
     const clear = (row, column) => isLater(row) ? 0 : dims(row, column) ? 0.25 : 1;
-    cells.forEach((row, at) => row.forEach((cell, column) => cell.setAttribute("opacity", clear(at, column))));
+    cells.forEach((row, at) => row.forEach((cell, column) => cell && cell.setAttribute("opacity", clear(at, column))));
     for (const { row, column, element } of signs) element.setAttribute("opacity", clear(row, column));
     values.replaceChildren();
     if (!word || cell < 22) return;
@@ -541,6 +545,8 @@ function paint() {
     });
   }
   const pieces = word && matrix() ? told(word) : [];
+  // A word with the focus is spoken by its label.
+  $("detail").setAttribute("aria-live", state.focused ? "off" : "polite");
   $("detail").replaceChildren(...pieces.map(piece => typeof piece === "string" ? piece : make("b", {}, piece[0])));
   const rows = matrix()?.target.length ?? 0;
   $("step").textContent = state.step === null ? "" : `word ${state.step} of ${rows}`;
