@@ -141,7 +141,7 @@ impl Page {
     ///
     /// # Errors
     ///
-    /// What the writer fails of.
+    /// Those of the writer.
     pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let mut rest = HTML;
         for (mark, content) in [("/* page.css */", CSS), ("{}", self.json()?.as_str()), ("/* page.js */", JS)] {
