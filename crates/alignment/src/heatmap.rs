@@ -24,6 +24,7 @@ mod svg;
 mod terminal;
 
 pub use color::{Palette, Theme};
+pub(crate) use label::visible;
 pub use png::{Rendered, png};
 pub use svg::svg;
 pub use terminal::{TerminalOptions, terminal};

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! Sentence + Sentence + weights -> Alignment --words()--> word Alignment --+--> Links   (Pharaoh, talp, NAACL)
-//!                                                                         +--> heatmap (SVG, PNG, terminal)
+//!                                                                         +--> heatmap (SVG, PNG, terminal), html
 //!                                                                         +--> JSON    (serde), NumPy
 //! ```
 //!
@@ -35,6 +35,7 @@ mod error;
 mod fonts;
 mod gold;
 pub mod heatmap;
+pub mod html;
 mod links;
 mod matrix;
 mod npz;

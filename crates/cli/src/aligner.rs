@@ -30,6 +30,8 @@ pub struct Aligned {
     pub links: Links,
     /// The weights that the links were made of: a row a target word. None if a side has no words, or too many.
     pub weights: Option<Alignment>,
+    /// What the model itself looked at, between its tokens, ends included. None where there are no weights.
+    pub attention: Option<Alignment>,
     /// log p of the target, and of the source by the opposite direction; none if the pair is too long.
     pub log_prob: Option<f64>,
     pub reverse_log_prob: Option<f64>,
@@ -103,10 +105,10 @@ impl<'t> Aligner<'t> {
     }
 
     /// What the matrices over sub-words say of the words.
-    fn linked(&self, pair: &Pair, forward: Option<Alignment>, reverse: Option<Alignment>) -> Result<Aligned> {
-        let Some(forward) = forward else { return Ok(Aligned::default()) };
+    fn linked(&self, pair: &Pair, attention: Option<Alignment>, reverse: Option<Alignment>) -> Result<Aligned> {
+        let Some(attention) = attention else { return Ok(Aligned::default()) };
         let segmentation = self.linking.words.into();
-        let (source, target) = (forward.source().words(segmentation), forward.target().words(segmentation));
+        let (source, target) = (attention.source().words(segmentation), attention.target().words(segmentation));
         let aligned = Aligned {
             source_words: labels(&pair.source, &source),
             target_words: labels(&pair.target, &target),
@@ -115,8 +117,8 @@ impl<'t> Aligner<'t> {
         if source.is_empty() || target.is_empty() {
             return Ok(aligned);
         }
-        let forward = self.read(forward, &source, &target)?;
-        let reverse = reverse.map(|reverse| self.read(reverse, &target, &source)).transpose()?;
+        let forward = self.read(&attention, &source, &target)?;
+        let reverse = reverse.map(|reverse| self.read(&reverse, &target, &source)).transpose()?;
         let (forward, reverse) = match (reverse, self.reverse.as_ref().map(|(_, how)| *how)) {
             (Some(reverse), Some(Combine::Product)) => (forward.merged(&reverse, Merge::Product)?, None),
             (Some(reverse), Some(Combine::Mean)) => (forward.merged(&reverse, Merge::Mean)?, None),
@@ -127,11 +129,11 @@ impl<'t> Aligner<'t> {
         let reverse = reverse.map_or_else(|| Ok(forward.transposed()), balance)?;
         let (links, back) = (self.links(&forward), self.links(&reverse).transposed());
         let links = Symmetrization::from(self.linking.symmetrize).merge(&links, &back);
-        Ok(Aligned { links, weights: Some(forward), ..aligned })
+        Ok(Aligned { links, weights: Some(forward), attention: Some(attention), ..aligned })
     }
 
     /// The weights between words.
-    fn read(&self, alignment: Alignment, source: &[Range<usize>], target: &[Range<usize>]) -> Result<Alignment> {
+    fn read(&self, alignment: &Alignment, source: &[Range<usize>], target: &[Range<usize>]) -> Result<Alignment> {
         Ok(alignment.read(self.linking.read.into())?.words_at(source, target)?)
     }
 

@@ -318,18 +318,28 @@ pub enum AlignmentForm {
 Examples:
   rnnsearch heatmap runs/quickstart --source 'I do not see her.'
   rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.svg
+  rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.html
+  rnnsearch heatmap runs/quickstart --input test.en --output test.html
   rnnsearch heatmap runs/quickstart --source 'a red car' --target 'une voiture rouge' --output a.png")]
 pub struct Heatmap {
     /// Model file or run folder
     #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub model: PathBuf,
     /// Source sentence
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    pub source: String,
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "input")]
+    pub source: Option<String>,
     /// Target sentence, instead of the model's own translation
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, requires = "source")]
     pub target: Option<String>,
-    /// Picture to write, .svg or .png
+    /// File of source sentences, one a line, for a page of all of them (`align --html` makes one of given translations)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "json"], requires = "output", value_hint = ValueHint::FilePath)]
+    pub input: Option<PathBuf>,
+    /// Sentences of that page: the first N
+    #[arg(long, value_name = "N", default_value = "1000", requires = "input")]
+    pub html_pairs: NonZeroUsize,
+    /// Picture to write, .svg or .png; or a page for the browser, .html
+    ///
+    /// The page needs no network. Of the model's own translations it shows all that the search with a beam found.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Rows and columns are the model's tokens, not words

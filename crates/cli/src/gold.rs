@@ -15,6 +15,13 @@ pub struct Scoring {
     total: AlignmentScore,
 }
 
+/// The links of a pair, scored.
+pub struct Scored {
+    pub score: AlignmentScore,
+    /// Those that people made.
+    pub gold: Links,
+}
+
 impl Scoring {
     /// Reads the gold links, if there are any.
     pub fn open(args: &GoldFile) -> Result<Option<Self>> {
@@ -26,15 +33,15 @@ impl Scoring {
     }
 
     /// Scores the links of the next pair, whose sentences have so many words.
-    pub fn add(&mut self, links: &Links, source_words: usize, target_words: usize) -> Result<AlignmentScore> {
+    pub fn add(&mut self, links: &Links, source_words: usize, target_words: usize) -> Result<Scored> {
         self.pairs += 1;
         let gold = self.gold.links(self.pairs, source_words, target_words).map_err(with_option)?;
-        let gold = GoldLinks { sure: places(gold.sure()), possible: places(gold.possible()) };
+        let sides = GoldLinks { sure: places(gold.sure()), possible: places(gold.possible()) };
         let links = places(links.sure());
-        self.total.add(&links, &gold);
+        self.total.add(&links, &sides);
         let mut score = AlignmentScore::default();
-        score.add(&links, &gold);
-        Ok(score)
+        score.add(&links, &sides);
+        Ok(Scored { score, gold })
     }
 
     /// The score of all pairs.

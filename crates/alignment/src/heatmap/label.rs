@@ -9,7 +9,7 @@ use crate::fonts::is_invisible;
 /// as their pictures, and ∅ for nothing.
 ///
 /// What remains is valid in XML and cannot steer a terminal: no control characters, no overrides of direction.
-pub(super) fn visible(label: &str) -> String {
+pub(crate) fn visible(label: &str) -> String {
     let shown: String = label.chars().filter(|&c| !overrides_direction(c)).map(picture).collect();
     if shown.chars().all(is_invisible) { "∅".to_owned() } else { shown }
 }

@@ -24,7 +24,8 @@ Formats:
 Examples:
   rnnsearch align runs/quickstart --source test.en --target test.fr
   rnnsearch align runs/en-fr --source a.en --target a.fr --reverse runs/fr-en --output a.links
-  rnnsearch align runs/quickstart --source test.en --target test.fr --gold test.talp --json | tail -n 1")]
+  rnnsearch align runs/quickstart --source test.en --target test.fr --gold test.talp --json | tail -n 1
+  rnnsearch align runs/quickstart --source test.en --target test.fr --gold test.talp --html a.html > a.links")]
 pub struct Align {
     /// Model file or run folder
     #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
@@ -53,6 +54,14 @@ pub struct Align {
     /// column, for the end of the source. A pair without words has a matrix of 0 x 0.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub matrices: Option<PathBuf>,
+    /// Write a page to look through the pairs with too: a file that any browser shows, without a network
+    ///
+    /// It shows the weights that the links were found by, the links, beside those of --gold, and the attention between sub-words.
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// Pairs of the page: the first N
+    #[arg(long, value_name = "N", default_value = "1000", requires = "html")]
+    pub html_pairs: NonZeroUsize,
     /// A model of the opposite direction, which makes the links much better
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath, help_heading = "Links")]
     pub reverse: Option<PathBuf>,

@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter};
+use rnnsearch_alignment::html::{self, Matrix, Page};
+use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter, Sentence, Token};
 use rnnsearch_config::{CorpusConfig, DataConfig};
 use rnnsearch_corpus::{Pair, Pairs};
 use rnnsearch_inference::Translator;
@@ -15,18 +16,19 @@ use serde_json::json;
 use crate::aligner::{Aligned, Aligner};
 use crate::args::{Align, Format};
 use crate::compute::require_attention;
-use crate::gold::{LinkScore, Scoring};
+use crate::gold::{LinkScore, Scored, Scoring};
 use crate::output::{Output, OutputFile, are_different, print};
 use crate::progress::Counter;
 use crate::window::next_window;
 
 /// Links the words of a corpus.
 pub fn run(args: &Align) -> Result<()> {
-    are_different(&[args.output.as_deref(), args.matrices.as_deref()])?;
+    are_different(&[args.output.as_deref(), args.matrices.as_deref(), args.html.as_deref()])?;
     let mut pairs = Pairs::open(&[corpus(args)])?;
     let mut scoring = Scoring::open(&args.gold)?;
     let mut output = Output::open(args.output.as_deref(), &inputs(args))?;
     let mut matrices = args.matrices.as_deref().map(|path| Matrices::create(path, args)).transpose()?;
+    let mut page = args.html.as_deref().map(|path| PageFile::create(path, args)).transpose()?;
     let forward = load(args, &args.model)?;
     let reverse = args.reverse.as_deref().map(|model| load(args, model)).transpose()?;
     let mut aligner = Aligner::new(&forward, args.linking, args.batch.get(), args.max_length.get());
@@ -45,8 +47,11 @@ pub fn run(args: &Align) -> Result<()> {
             count += 1;
             too_long.see(pair, &aligned);
             let words = (aligned.source_words.len(), aligned.target_words.len());
-            let score = scoring.as_mut().map(|scoring| scoring.add(&aligned.links, words.0, words.1)).transpose()?;
-            output.write(&written(args, count, pair, &aligned, score)?)?;
+            let scored = scoring.as_mut().map(|scoring| scoring.add(&aligned.links, words.0, words.1)).transpose()?;
+            output.write(&written(args, count, pair, &aligned, scored.as_ref())?)?;
+            if let Some(page) = &mut page {
+                page.add(count, pair, &aligned, scored.as_ref())?;
+            }
         }
         output.flush()?;
         failed?;
@@ -60,6 +65,9 @@ pub fn run(args: &Align) -> Result<()> {
     output.finish()?;
     if let Some(matrices) = matrices {
         matrices.finish()?;
+    }
+    if let Some(page) = page {
+        page.finish(args)?;
     }
     match scoring {
         Some(scoring) => print(&summary(args, &scoring.finish()?, count)),
@@ -126,6 +134,67 @@ impl Matrices {
     }
 }
 
+/// The file of --html.
+struct PageFile {
+    file: OutputFile,
+    page: Page,
+    /// Most pairs in it.
+    most: usize,
+}
+
+impl PageFile {
+    fn create(path: &Path, args: &Align) -> Result<Self> {
+        let file = OutputFile::create(path, &inputs(args))?;
+        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let texts: Vec<String> =
+            [&args.source, &args.target, &args.input].into_iter().flatten().map(|path| name(path)).collect();
+        let title = format!("{}, aligned by {}", texts.join(" and "), name(&args.model));
+        Ok(Self { file, page: Page { title, ..Page::default() }, most: args.html_pairs.get() })
+    }
+
+    fn add(&mut self, number: usize, pair: &Pair, aligned: &Aligned, scored: Option<&Scored>) -> Result<()> {
+        self.page.total = number;
+        if self.page.pairs.len() < self.most {
+            self.page.pairs.push(shown(number, pair, aligned, scored)?);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, args: &Align) -> Result<()> {
+        let (shown, total) = (self.page.pairs.len(), self.page.total);
+        let mut html = Vec::new();
+        self.page.write(&mut html)?;
+        self.file.write(&html)?;
+        self.file.finish()?;
+        if shown < total {
+            args.messages
+                .note(format_args!("the page of --html has the first {shown} of {total} pairs (--html-pairs)"));
+        }
+        Ok(())
+    }
+}
+
+/// A pair as the page shows it.
+fn shown(number: usize, pair: &Pair, aligned: &Aligned, scored: Option<&Scored>) -> Result<html::Pair> {
+    let attention = aligned.attention.as_ref();
+    let words = |(weights, attention): (&Alignment, &Alignment)| -> Result<Matrix> {
+        let spans = |sentence: &Sentence| sentence.tokens().iter().filter_map(Token::span).collect::<Vec<_>>();
+        let attention = attention.words_at(&spans(weights.source()), &spans(weights.target()))?;
+        Ok(Matrix::new(weights, &attention))
+    };
+    let candidate = html::Candidate {
+        text: pair.target.clone(),
+        log_prob: aligned.log_prob,
+        length: attention.map_or(0, |attention| attention.target().len()),
+        words: aligned.weights.as_ref().zip(attention).map(words).transpose()?,
+        subwords: attention.map(|attention| Matrix::new(attention, attention)),
+        links: Some(aligned.links.clone()),
+        ..html::Candidate::default()
+    };
+    let gold = scored.map(|scored| html::Gold { links: scored.gold.clone(), aer: scored.score.aer() });
+    Ok(html::Pair { number, source: pair.source.clone(), candidates: vec![candidate], gold })
+}
+
 /// A pair with its links: a line of `align --json`.
 #[derive(Serialize)]
 struct Record<'a> {
@@ -144,13 +213,7 @@ struct Record<'a> {
 }
 
 /// What is written for pair number `number`, counted from 1.
-fn written(
-    args: &Align,
-    number: usize,
-    pair: &Pair,
-    aligned: &Aligned,
-    score: Option<AlignmentScore>,
-) -> Result<String> {
+fn written(args: &Align, number: usize, pair: &Pair, aligned: &Aligned, scored: Option<&Scored>) -> Result<String> {
     let format = match args.format {
         _ if args.json => None,
         Format::Json => None,
@@ -160,11 +223,11 @@ fn written(
     };
     match format {
         Some(format) => Ok(format.format(&aligned.links, number)),
-        None => Ok(serde_json::to_string(&record(pair, aligned, score))? + "\n"),
+        None => Ok(serde_json::to_string(&record(pair, aligned, scored))? + "\n"),
     }
 }
 
-fn record<'a>(pair: &'a Pair, aligned: &'a Aligned, score: Option<AlignmentScore>) -> Record<'a> {
+fn record<'a>(pair: &'a Pair, aligned: &'a Aligned, scored: Option<&Scored>) -> Record<'a> {
     let rounded = |&weight: &f32| (f64::from(weight) * 1e6).round() / 1e6;
     let weights = aligned.weights.as_ref();
     let labels = |weights: &'a Alignment| weights.source().tokens().iter().map(|token| token.label()).collect();
@@ -178,7 +241,7 @@ fn record<'a>(pair: &'a Pair, aligned: &'a Aligned, score: Option<AlignmentScore
             .map_or_else(Vec::new, |weights| weights.rows().map(|row| row.iter().map(rounded).collect()).collect()),
         log_prob: aligned.log_prob,
         reverse_log_prob: aligned.reverse_log_prob,
-        score: score.as_ref().map(LinkScore::from),
+        score: scored.map(|scored| LinkScore::from(&scored.score)),
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rnnsearch_alignment::heatmap::{self, Palette, Style, TerminalOptions, Theme};
+use rnnsearch_alignment::html::{self, Matrix, Page};
 use rnnsearch_alignment::{Alignment, Fonts, Segmentation};
+use rnnsearch_corpus::Lines;
 use rnnsearch_inference::{Candidate, TranslateOptions, Translation, Translator, coverage_of};
 
 use crate::args::{self, AlignmentForm, ColorChoice, Heatmap};
@@ -13,16 +15,28 @@ use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::messages::Messages;
 use crate::output::{OutputFile, print};
-use crate::record::{Form, words};
+use crate::progress::Counter;
+use crate::record::{Form, one_line, words};
 
-/// Draws one alignment.
+/// Draws one alignment, or the page of a file's.
 pub fn run(args: &Heatmap) -> Result<()> {
-    refuse_blank("--source", Some(&args.source))?;
+    match &args.input {
+        Some(input) => draw_many(args, input),
+        None => draw_one(args),
+    }
+}
+
+fn draw_one(args: &Heatmap) -> Result<()> {
+    refuse_blank("--source", args.source.as_deref())?;
     refuse_blank("--target", args.target.as_deref())?;
     let picture = args.output.as_deref().map(|path| Picture::open(path, args)).transpose()?;
     let translator = args.compute.load(&args.model, &[], args.messages)?;
     require_attention(&translator)?;
-    let translation = aligned(args, &translator);
+    let options = match &picture {
+        Some(picture) if picture.kind == Kind::Html => many(&translator),
+        _ => TranslateOptions::from(&translator.config().translation),
+    };
+    let translation = aligned(args, &translator, &options);
     if args.json {
         let source = &translator.vocabularies().source;
         let form = Form { source, subwords: args.subwords, alignments: AlignmentForm::Soft };
@@ -30,10 +44,50 @@ pub fn run(args: &Heatmap) -> Result<()> {
     }
     let alignment = in_units(&translation.candidates[0], args.subwords)?;
     match picture {
-        Some(picture) => picture.draw(&alignment, args),
+        Some(picture) => picture.draw(&translation, &alignment, args),
         None if args.json => Ok(()),
         None => print(&heatmap::terminal(&alignment, &terminal_options(args))),
     }
+}
+
+/// Writes the page of the model's own translations of lines.
+fn draw_many(args: &Heatmap, input: &Path) -> Result<()> {
+    let output = args.output.as_deref().filter(|path| Kind::of(path).is_ok_and(|kind| kind == Kind::Html));
+    let Some(output) = output else {
+        return Err(Misuse("--input needs --output FILE.html: a picture is of one --source".into()).into());
+    };
+    let mut lines = Lines::open(input)?;
+    let picture = Picture::open(output, args)?;
+    let translator = args.compute.load(&args.model, &[], args.messages)?;
+    require_attention(&translator)?;
+    let options = many(&translator);
+    let sources = lines.by_ref().take(args.html_pairs.get()).collect::<Result<Vec<String>, _>>()?;
+    let counter = Counter::new(Some(sources.len()), !args.messages.quiet);
+    let mut page = Page { total: sources.len(), ..empty_page(args) };
+    for window in sources.chunks(8 * options.batch_size) {
+        for translation in translator.translate(window, &options) {
+            page.pairs.push(shown(page.pairs.len() + 1, &translation)?);
+        }
+        counter.add(window.len());
+    }
+    counter.finish();
+    for line in lines {
+        line?;
+        page.total += 1;
+    }
+    picture.finish(&written(&page)?, args)?;
+    if page.pairs.len() < page.total {
+        let (shown, total) = (page.pairs.len(), page.total);
+        args.messages.note(format_args!("it has the first {shown} of {total} lines (--html-pairs)"));
+    }
+    Ok(())
+}
+
+/// How to translate for a page: as usual, but all that the beam found is wanted.
+fn many(translator: &Translator) -> TranslateOptions {
+    let mut options = TranslateOptions::from(&translator.config().translation);
+    options.search.n_best = options.search.beam_size;
+    options
 }
 
 fn refuse_blank(option: &str, text: Option<&str>) -> Result<()> {
@@ -45,11 +99,10 @@ fn refuse_blank(option: &str, text: Option<&str>) -> Result<()> {
     }
 }
 
-/// The model's own translation, or the given one as the model sees it.
-fn aligned(args: &Heatmap, translator: &Translator) -> Translation {
-    let options = TranslateOptions::from(&translator.config().translation);
-    let source = args.source.as_str();
-    let Some(target) = args.target.as_deref() else { return translator.translate(&[source], &options).remove(0) };
+/// The model's own translations, or the given one as the model sees it.
+fn aligned(args: &Heatmap, translator: &Translator, options: &TranslateOptions) -> Translation {
+    let source = args.source.as_deref().unwrap_or_default();
+    let Some(target) = args.target.as_deref() else { return translator.translate(&[source], options).remove(0) };
     let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);
     let (log_prob, length) = (forced.log_prob(), forced.token_log_probs.len());
     let coverage = coverage_of(&forced.alignment);
@@ -81,6 +134,8 @@ pub fn in_units(candidate: &Candidate, subwords: bool) -> Result<Alignment> {
 enum Kind {
     Svg,
     Png,
+    /// A page for the browser.
+    Html,
 }
 
 impl Kind {
@@ -89,7 +144,11 @@ impl Kind {
         match extension.as_str() {
             "svg" => Ok(Self::Svg),
             "png" => Ok(Self::Png),
-            _ => Err(Misuse(format!("`{}`: a picture is .svg or .png, by the end of its name", path.display())).into()),
+            "html" | "htm" => Ok(Self::Html),
+            _ => {
+                let path = path.display();
+                Err(Misuse(format!("`{path}`: a picture is .svg, .png or .html, by the end of its name")).into())
+            }
         }
     }
 }
@@ -105,15 +164,20 @@ struct Picture {
 impl Picture {
     fn open(path: &Path, args: &Heatmap) -> Result<Self> {
         let kind = Kind::of(path)?;
-        if kind == Kind::Svg && args.scale.is_some() {
-            return Err(Misuse("--scale is for PNG: an SVG has no pixels".into()).into());
+        if kind != Kind::Png && args.scale.is_some() {
+            return Err(Misuse("--scale is for PNG: nothing else has pixels".into()).into());
+        }
+        if kind == Kind::Html && !args.fonts.is_empty() {
+            return Err(Misuse("--font is for SVG and PNG: a page is shown in the fonts of the browser".into()).into());
         }
         let load = |fonts: Fonts, path: &PathBuf| fonts.with_file(path);
         let fonts = args.fonts.iter().try_fold(Fonts::shipped().with_system(), load)?;
-        Ok(Self { path: path.to_owned(), kind, file: OutputFile::create(path, &[&args.model])?, fonts })
+        let inputs: Vec<&Path> = args.input.iter().chain([&args.model]).map(PathBuf::as_path).collect();
+        Ok(Self { path: path.to_owned(), kind, file: OutputFile::create(path, &inputs)?, fonts })
     }
 
-    fn draw(mut self, alignment: &Alignment, args: &Heatmap) -> Result<()> {
+    /// Draws the best candidate, whose alignment is `alignment`; on a page, all of them.
+    fn draw(self, translation: &Translation, alignment: &Alignment, args: &Heatmap) -> Result<()> {
         let theme = args.theme.unwrap_or(args::Theme::Light).into();
         let style = Style { theme, palette: args.palette.into(), title: args.title.clone(), caption: None };
         let bytes = match self.kind {
@@ -123,12 +187,56 @@ impl Picture {
                 warn_of_missing(&rendered.missing, args.messages);
                 rendered.bytes
             }
+            Kind::Html => {
+                let pairs = vec![shown(1, translation)?];
+                written(&Page { total: 1, pairs, ..empty_page(args) })?
+            }
         };
-        self.file.write(&bytes)?;
+        self.finish(&bytes, args)
+    }
+
+    /// Writes the file.
+    fn finish(mut self, bytes: &[u8], args: &Heatmap) -> Result<()> {
+        self.file.write(bytes)?;
         self.file.finish()?;
         args.messages.note(format_args!("wrote `{}`", self.path.display()));
         Ok(())
     }
+}
+
+/// A page with all but its pairs.
+fn empty_page(args: &Heatmap) -> Page {
+    let name = args.model.file_name().unwrap_or(args.model.as_os_str()).to_string_lossy();
+    let title = args.title.clone().unwrap_or_else(|| format!("Alignment by {name}"));
+    let (theme, palette) = (args.theme.map(Theme::from), args.palette.into());
+    Page { title, theme, palette, subwords: args.subwords, ..Page::default() }
+}
+
+fn written(page: &Page) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    page.write(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A translation with all its candidates as the page shows it.
+fn shown(number: usize, translation: &Translation) -> Result<html::Pair> {
+    let candidates = translation.candidates.iter().map(candidate).collect::<Result<_>>()?;
+    Ok(html::Pair { number, source: translation.source.clone(), candidates, gold: None })
+}
+
+fn candidate(candidate: &Candidate) -> Result<html::Candidate> {
+    let subwords = candidate.alignment.as_ref();
+    let words = subwords.map(|alignment| words(alignment, Segmentation::Words)).transpose()?.flatten();
+    let matrix = |alignment: &Alignment| Matrix::new(alignment, alignment);
+    Ok(html::Candidate {
+        text: one_line(&candidate.text),
+        log_prob: Some(candidate.log_prob),
+        length: candidate.length,
+        score: Some(candidate.score),
+        words: words.as_ref().map(matrix),
+        subwords: subwords.map(matrix),
+        links: None,
+    })
 }
 
 fn warn_of_missing(missing: &[char], messages: Messages) {
@@ -199,9 +307,13 @@ mod tests {
     fn the_name_tells_the_kind() {
         assert_eq!(Kind::of(Path::new("a.b/c.SVG")).unwrap(), Kind::Svg);
         assert_eq!(Kind::of(Path::new("c.png")).unwrap(), Kind::Png);
-        for other in ["c.html", "svg", "c.", ".png"] {
+        assert_eq!(Kind::of(Path::new("c.html")).unwrap(), Kind::Html);
+        for other in ["c.pdf", "svg", "c.", ".png"] {
             let error = Kind::of(Path::new(other)).unwrap_err();
-            assert_eq!(error.to_string(), format!("`{other}`: a picture is .svg or .png, by the end of its name"));
+            assert_eq!(
+                error.to_string(),
+                format!("`{other}`: a picture is .svg, .png or .html, by the end of its name")
+            );
         }
     }
 }

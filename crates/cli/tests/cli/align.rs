@@ -8,7 +8,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{FIXTURE, assert_failed, assert_fails, pairs, rnnsearch, stdout, with_model};
+use crate::common::{FIXTURE, assert_failed, assert_fails, page_data, pairs, rnnsearch, stdout, with_model};
 
 /// Sentences that the model was not trained on, with a blank pair and half a blank pair among them.
 struct Corpus {
@@ -281,6 +281,51 @@ fn numpy_reads_the_matrices() {
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines.len(), lines[0], lines[3]), (PAIRS, "0 float32 (6, 6) 6.0", "3 float32 (0, 0) 0.0"));
+}
+
+#[test]
+fn a_page_shows_the_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.html");
+    let html = ["--html", file.to_str().unwrap()];
+    let lines = records(&[&html[..], &["--json", "--gold", gold()]].concat());
+    assert_eq!(lines, records(&["--json", "--gold", gold()]), "the page comes beside the usual output");
+    let page = page_data(&file);
+    let shown = page["pairs"].as_array().unwrap();
+    assert_eq!((shown.len(), &page["total"]), (PAIRS, &PAIRS.into()));
+    for (number, (pair, record)) in shown.iter().zip(&lines).enumerate() {
+        let best = &pair["candidates"][0];
+        assert_eq!(
+            (&pair["number"], &pair["source"], &best["text"]),
+            (&(number + 1).into(), &record["source"], &record["target"])
+        );
+        let links = |links: &Value| -> String {
+            let links = links.as_array().unwrap().iter().map(|link| format!("{}-{}", link[0], link[1]));
+            links.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!((&Value::from(links(&best["links"])), &pair["gold"]["aer"]), (&record["links"], &record["aer"]));
+        if BLANK.contains(&number) {
+            assert!(best["words"].is_null() && best["subwords"].is_null(), "{best}");
+            continue;
+        }
+        assert_eq!(links(&pair["gold"]["sure"]), "0-0 1-1 2-2 4-5 5-4");
+        assert_eq!(links(&pair["gold"]["possible"]), "3-3");
+        assert_eq!(best["words"]["source"], record["source_tokens"]);
+        let weight = best["words"]["weights"][0][0].as_f64().unwrap() / 1000.0;
+        assert!((weight - record["alignment"][0][0].as_f64().unwrap()).abs() < 0.001);
+        // The attention of six words: what goes to the end of the source is not counted.
+        let coverage = best["words"]["coverage"].as_array().unwrap();
+        let sum: f64 = coverage.iter().map(|weight| weight.as_f64().unwrap() / 1000.0).sum();
+        assert!(coverage.len() == 6 && sum > 4.0 && sum < 6.01, "{coverage:?}");
+    }
+    let output = align(&[&html[..], &["--html-pairs", "10"]].concat()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("the page of --html has the first 10 of 42 pairs (--html-pairs)"), "{told}");
+    let page = page_data(&file);
+    assert_eq!((page["pairs"].as_array().unwrap().len(), &page["total"]), (10, &PAIRS.into()));
+    assert!(page["pairs"][0].get("gold").is_none());
+    assert_fails(&mut align(&["--html-pairs", "10"]), 2, &["--html"]);
+    assert_fails(&mut align(&[html[0], html[1], "--output", html[1]]), 2, &["--output and --html name the same file"]);
 }
 
 #[test]

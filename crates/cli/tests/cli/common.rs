@@ -178,6 +178,13 @@ pub fn assert_failed(output: &Output, code: i32, says: &[&str]) -> String {
     message
 }
 
+/// The data of a page for the browser.
+pub fn page_data(file: &Path) -> serde_json::Value {
+    let html = fs::read_to_string(file).unwrap();
+    let (_, data) = html.split_once(r#"<script type="application/json" id="data">"#).unwrap();
+    serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap()
+}
+
 /// All files below a folder with their contents.
 pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();

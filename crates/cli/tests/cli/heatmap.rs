@@ -1,10 +1,11 @@
 //! `heatmap`: pictures, drawings, numbers.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{FIXTURE, assert_fails, contents, corpus, rnnsearch, stdout, with_model};
+use crate::common::{FIXTURE, assert_fails, contents, corpus, page_data, rnnsearch, stdout, with_model};
 
 const SOURCE: [&str; 2] = ["--source", "the dog likes a red hat."];
 
@@ -35,6 +36,83 @@ fn pictures_are_written() {
     let given = String::from_utf8(draw("c.svg", &["--target", "le chien aime un chapeau rouge."])).unwrap();
     assert!(given.contains(">chapeau<"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+}
+
+#[test]
+fn a_page_has_all_that_the_beam_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let draw = |name: &str, args: &[&str]| {
+        let file = folder.path().join(name);
+        with_model("heatmap", SOURCE).arg("--output").arg(&file).args(args).assert().success();
+        page_data(&file)
+    };
+    let page = draw("a.html", &["--title", "</title>", "--theme", "dark"]);
+    assert_eq!((&page["title"], &page["theme"], &page["total"]), (&"</title>".into(), &"dark".into(), &1.into()));
+    let candidates = page["pairs"][0]["candidates"].as_array().unwrap();
+    let translated =
+        stdout(with_model("translate", ["--json", "--n-best", "5"]).write_stdin("the dog likes a red hat.\n"));
+    let translated: Value = serde_json::from_str(&translated).unwrap();
+    let n_best = translated["n_best"].as_array().unwrap();
+    assert_eq!(candidates.len(), n_best.len());
+    assert!(candidates.len() > 1, "{candidates:?}");
+    for (candidate, expected) in candidates.iter().zip(n_best) {
+        assert_eq!((&candidate["text"], &candidate["score"]), (&expected["translation"], &expected["score"]));
+        assert_eq!(candidate["words"]["target"], expected["target_tokens"]);
+        let thousandths = |weight: &Value| (weight.as_f64().unwrap() * 1000.0).round() as i64;
+        for (row, expected) in
+            candidate["words"]["weights"].as_array().unwrap().iter().zip(expected["alignment"].as_array().unwrap())
+        {
+            for (weight, expected) in row.as_array().unwrap().iter().zip(expected.as_array().unwrap()) {
+                assert!((weight.as_i64().unwrap() - thousandths(expected)).abs() <= 1);
+            }
+        }
+        let subwords = &candidate["subwords"]["target"];
+        assert_eq!(subwords.as_array().unwrap().len() as i64, candidate["length"].as_i64().unwrap());
+    }
+    let page = draw("b.htm", &["--target", "le chien aime un chapeau rouge."]);
+    assert_eq!(page["pairs"][0]["candidates"].as_array().unwrap().len(), 1);
+    assert_eq!(page["title"], "Alignment by run");
+}
+
+#[test]
+fn a_page_shows_the_translations_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (lines, latin) =
+        (write("a.en", b"the dog likes a red hat.\n\na bird\n"), write("b.en", b"a bird\n\xe9t\xe9\n"));
+    let output = folder.path().join("a.html");
+    let draw = |input: &Path, args: &[&str]| {
+        let mut command = with_model("heatmap", args.iter().copied());
+        command.arg("--input").arg(input).arg("--output").arg(&output);
+        command
+    };
+    draw(&lines, &[]).assert().success().stderr(format!("wrote `{}`\n", output.display()));
+    let page = page_data(&output);
+    let pairs = page["pairs"].as_array().unwrap();
+    let first = |place: usize| pairs[place]["candidates"][0]["text"].as_str().unwrap();
+    let translated = stdout(with_model("translate", []).write_stdin(fs::read(&lines).unwrap()));
+    assert_eq!(format!("{}\n{}\n{}\n", first(0), first(1), first(2)), translated);
+    assert!(pairs[1]["candidates"][0]["words"].is_null() && page["total"] == 3, "a blank line keeps its place");
+    let limited = draw(&lines, &["--html-pairs", "1"]).output().unwrap();
+    let told = String::from_utf8(limited.stderr).unwrap();
+    assert!(told.ends_with("it has the first 1 of 3 lines (--html-pairs)\n"), "{told}");
+    assert_eq!(page_data(&output)["pairs"], serde_json::json!([pairs[0]]));
+
+    fs::remove_file(&output).unwrap();
+    assert_fails(&mut draw(&latin, &[]), 1, &["b.en:2: not UTF-8"]);
+    assert_fails(&mut draw(&lines, &["--source", "a"]), 2, &["--input", "--source"]);
+    assert_fails(
+        with_model("heatmap", ["--output", "a.svg", "--input"]).arg(&lines),
+        2,
+        &["--input needs --output FILE.html"],
+    );
+    assert_fails(with_model("heatmap", ["--input"]).arg(&lines), 2, &["--output"]);
+    assert_fails(&mut with_model("heatmap", []), 2, &["--source"]);
+    assert!(!output.exists());
 }
 
 #[test]
@@ -84,8 +162,10 @@ fn what_cannot_be_drawn_is_refused() {
         command.arg("--output").arg(folder.path().join(name)).args(args);
         command
     };
-    assert_fails(&mut with_output("a.html", &[]), 2, &["a.html", ".svg or .png"]);
+    assert_fails(&mut with_output("a.pdf", &[]), 2, &["a.pdf", ".svg, .png or .html"]);
     assert_fails(&mut with_output("a.svg", &["--scale", "2"]), 2, &["--scale is for PNG"]);
+    assert_fails(&mut with_output("a.html", &["--scale", "2"]), 2, &["--scale is for PNG"]);
+    assert_fails(&mut with_output("a.html", &["--font", "none.ttf"]), 2, &["--font is for SVG and PNG"]);
     assert_fails(&mut with_output("a.png", &["--scale", "0"]), 2, &["from 0.1 to 100"]);
     assert_fails(&mut with_output("a.svg", &["--font", "none.ttf"]), 1, &["cannot read the font none.ttf"]);
     assert_fails(&mut with_output("no/a.svg", &[]), 1, &["cannot write", "no/a.svg"]);
