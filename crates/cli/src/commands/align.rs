@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::aligner::{Aligned, Aligner};
-use crate::args::{Align, Format};
+use crate::args::{Align, Combine, Format, Symmetrize};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::gold::{LinkScore, Scoring};
@@ -24,6 +24,12 @@ use crate::progress::Counter;
 pub fn run(args: &Align) -> Result<()> {
     if args.output.is_some() && args.output == args.matrices {
         return Err(Misuse("--output and --matrices name the same file: give them two".into()).into());
+    }
+    if args.combine == Combine::No && args.linking.symmetrize == Symmetrize::Forward {
+        return Err(Misuse(
+            "with --combine no and --symmetrize forward no link would depend on --reverse: leave it out, or take another --symmetrize".into(),
+        )
+        .into());
     }
     let mut pairs = Pairs::open(&[corpus(args)])?;
     let mut scoring = Scoring::open(&args.gold)?;
