@@ -32,7 +32,7 @@ done
 # In a variable, since parallel would replace `{}` and the like in its command.
 options=$(printf '%q ' "$model" - "$@")
 said=$(mktemp -d)
-trap 'tell >&2; rm -rf "$output.part" "$said"' EXIT
+trap 'tell >&2; rm -f "$output.part"; rm -rf "$said"' EXIT
 export options said block=${LINES_PER_BLOCK:-5000} program=${RNNSEARCH:-rnnsearch}
 
 # Messages number the lines of a block: they come at the end, under the line where it begins. parallel would lose what a job says that makes it stop.
