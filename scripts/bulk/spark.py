@@ -4,6 +4,8 @@
     spark-submit scripts/bulk/spark.py MODEL INPUT OUTPUT [--program FILE] [--split-bytes N] [-- OPTION of translate...]
 
 A line out for every line in: `cat OUTPUT/part-*` has them in order. A line that is not UTF-8, or a process that fails, makes the whole job fail.
+Refused with exit code 2: `--n-best` without JSON, since its numbers would begin anew in each partition, `--shard`, and `--output`. Messages of
+`translate` are in the logs of the executors and number the lines of a partition.
 MODEL and the program must be at the same path on every machine.
 """
 import argparse
@@ -23,7 +25,14 @@ def arguments():
     parser.add_argument("--split-bytes", type=int, default=1 << 20, help="bytes of text for each process")
     # What follows `--` is for `rnnsearch translate`.
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    return parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
+    args, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
+    names = {option.partition("=")[0] for option in options}
+    for name in ("--shard", "--output"):
+        if name in names:
+            parser.error(f"{name}: the lines of a file go through several processes into one folder")
+    if "--n-best" in names and not names & {"--json", "--jsonl"}:
+        parser.error("--n-best: its numbers would begin anew in each partition; add --json")
+    return args, options
 
 
 def decoded(rows):

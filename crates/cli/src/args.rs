@@ -184,7 +184,10 @@ pub struct Stream {
     /// one, however many have come; the first translations come soonest, the last later.
     #[arg(long, value_name = "WHEN", default_value = "batch", hide_possible_values = true)]
     pub flush: Flush,
-    /// What becomes of a line that is not UTF-8, over 64 MiB long or, with --jsonl, no right object
+    /// What becomes of a line that cannot be read or asks for what cannot be done
+    ///
+    /// It cannot be read if it is not UTF-8, over 64 MiB long or, with --jsonl, no right object. What cannot be done are phrases
+    /// that the model cannot spell, links beyond the text, and what contradicts itself.
     ///
     /// fail: the program ends there with exit code 1; the lines before it are translated. empty: what a blank line gives stands
     /// in its place, with --json and --jsonl an object with nothing but `error`. skip: nothing does. With empty and skip a
@@ -193,9 +196,9 @@ pub struct Stream {
     pub on_error: OnError,
     /// Translate part I of N: lines I, I+N, I+2N and so on, counted from 1
     ///
-    /// N programs with the same input translate it all. `paste -d '\\n' OUT.1 ... OUT.N` puts the parts together, where N does
-    /// not divide the number of lines followed by `head -n LINES`; `sort -msn OUT.*` does so for --n-best, whose numbers are
-    /// those of the whole input.
+    /// N programs with the same input translate it all; if one fails, so does the whole. `paste -d '\n' OUT.1 ... OUT.N` puts the
+    /// parts together, where N does not divide the number of lines followed by `head -n LINES`, LINES as `grep -c ''` counts
+    /// them; `sort -msn OUT.*` does so for --n-best, whose numbers are those of the whole input.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub shard: Option<Shard>,
 }

@@ -11,8 +11,8 @@ use crate::messages::Messages;
 /// Link the words of sentence pairs that belong together
 ///
 /// The model reads the given translations word by word, and its attention tells what each word was made from. Words are counted as
-/// they stand in the text, whatever sub-words the model makes of them. Each pair gives one line, in order; a blank sentence
-/// gives a blank one. With --gold the score is the last line.
+/// they stand in the text, whatever sub-words the model makes of them. Pairs come in order: each gives a line, blank where a
+/// sentence is blank, in the naacl format a line for each link, with json an object. With --gold the score is the last line.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Formats:
@@ -50,7 +50,7 @@ pub struct Align {
     pub json: bool,
     /// Write the weights of each pair too, as arrays of NumPy: `0` is that of the first pair, [target words, source words]
     ///
-    /// They are those that the links were found by. With --no-balance, unless those of two models were combined, there is one more
+    /// They are those that the links were found by; with --combine no, those of MODEL. With --no-balance, unless those of two models were combined, there is one more
     /// column, for the end of the source. A pair without words has a matrix of 0 x 0.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub matrices: Option<PathBuf>,
@@ -65,7 +65,7 @@ pub struct Align {
     /// A model of the opposite direction, which makes the links much better
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath, help_heading = "Links")]
     pub reverse: Option<PathBuf>,
-    /// How the weights of both models become one
+    /// How the weights of both models become one; with `no`, those that are written are those of MODEL
     #[arg(long, value_name = "HOW", default_value = "product", requires = "reverse", help_heading = "Links")]
     pub combine: Combine,
     #[command(flatten)]

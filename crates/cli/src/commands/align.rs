@@ -14,8 +14,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::aligner::{Aligned, Aligner};
-use crate::args::{Align, Format};
+use crate::args::{Align, Combine, Format, Symmetrize};
 use crate::compute::require_attention;
+use crate::failure::Misuse;
 use crate::gold::{LinkScore, Scored, Scoring};
 use crate::output::{Output, OutputFile, are_different, print};
 use crate::progress::Counter;
@@ -24,6 +25,12 @@ use crate::window::next_window;
 /// Links the words of a corpus.
 pub fn run(args: &Align) -> Result<()> {
     are_different(&[args.output.as_deref(), args.matrices.as_deref(), args.html.as_deref()])?;
+    if args.combine == Combine::No && args.linking.symmetrize == Symmetrize::Forward {
+        return Err(Misuse(
+            "with --combine no and --symmetrize forward no link would depend on --reverse: leave it out, or take another --symmetrize".into(),
+        )
+        .into());
+    }
     let mut pairs = Pairs::open(&[corpus(args)])?;
     let mut scoring = Scoring::open(&args.gold)?;
     let mut output = Output::open(args.output.as_deref(), &inputs(args))?;

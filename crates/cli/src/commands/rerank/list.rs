@@ -111,13 +111,19 @@ impl Groups {
         Ok(source)
     }
 
-    /// The candidate of a line of text, and the number of its sentence.
+    /// The candidate of a line of text, and the number of its sentence. It is read from its end, since texts may have bars too.
     fn candidate(&self, line: &str) -> Result<(u64, Candidate)> {
         let parsed = || {
             let (number, rest) = line.split_once(" ||| ")?;
-            let (text, rest) = rest.split_once(" ||| ")?;
-            let (score, links) = rest.split_at(rest.find(" ||| ").unwrap_or(rest.len()));
-            let score = score.trim().parse().ok().filter(|score: &f64| score.is_finite())?;
+            let score = |text: &str| text.trim().parse().ok().filter(|score: &f64| score.is_finite());
+            let (before, last) = rest.rsplit_once(" ||| ")?;
+            let (text, score, links) = match score(last) {
+                Some(score) => (before, score, ""),
+                None => {
+                    let (text, middle) = before.rsplit_once(" ||| ")?;
+                    (text, score(middle)?, &rest[before.len()..])
+                }
+            };
             Some((number.trim().parse().ok()?, Candidate { text: text.into(), score, rest: links.into() }))
         };
         parsed().with_context(|| {
@@ -184,6 +190,20 @@ mod tests {
         let expected = ["0 x: a b -1.5, c -2", "1 :  0", "2 y: d -0.3"].map(String::from).to_vec();
         assert_eq!(read(list, "x\n\ny\n"), (expected, None));
         assert_eq!(read("", ""), (Vec::new(), None));
+    }
+
+    #[test]
+    fn texts_may_have_bars() {
+        let list = "0 ||| a ||| b ||| -1 ||| 0-0\n0 ||| ||| 3 ||| 4 ||| ||| -2\n0 ||| c ||| -3 ||| \n";
+        let mut groups =
+            Groups::new(Lines::from_reader("list", list.as_bytes()), Lines::from_reader("in", &b"x\n"[..]));
+        let candidate = |text: &str, score, rest: &str| Candidate { text: text.into(), score, rest: rest.into() };
+        let expected = [
+            candidate("a ||| b", -1.0, " ||| 0-0"),
+            candidate("||| 3 ||| 4 |||", -2.0, ""),
+            candidate("c", -3.0, " ||| "),
+        ];
+        assert_eq!(groups.next().unwrap().unwrap().candidates, expected);
     }
 
     #[test]
