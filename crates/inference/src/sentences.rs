@@ -71,6 +71,10 @@ pub fn sentences(text: &str, language: &str) -> Vec<Range<usize>> {
     };
     let (mut found, mut start) = (Vec::new(), 0);
     for (at, piece) in plain.split_sentence_bound_indices() {
+        if at + piece.len() <= start {
+            // A quotation mark took it already.
+            continue;
+        }
         let end = with_its_quotes(&plain, start..at + piece.len());
         if end > start && ends(&plain[start..end], &plain[end..], &rules) {
             found.push(trimmed(&plain, start..end));
@@ -186,6 +190,8 @@ mod tests {
         ("fr", "Vraiment ?| Oui !| Bien sûr."),
         ("fr", "« Vraiment ! » dit-il.| « Oui. »| Il partit."),
         ("fr", "« Vraiment\u{202f}!\u{a0}»| Il partit."),
+        ("fr", "« Oui ! »\n|\nIl partit."),
+        ("fr", "»\n|  x « Oui. »\n\n"),
         ("fr", "— Non ! — Si, dit-elle.| Voir p. 5."),
         ("es", "El Sr. García y la Sra. Pérez llegan.| ¿Quién es Ud. Señor?| ¡Hola!| ¿Qué tal?"),
         ("es", "—¡No! —dijo ella.| Se fue, p. ej. Juan."),
@@ -218,7 +224,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn nothing_but_blanks_is_between_sentences(text in "([a-zA-ZÄß。…!?.»«\"', 0-9]|\\PC){0,60}") {
+        fn nothing_but_blanks_is_between_sentences(text in "([a-zA-ZÄß。…!?.»«\"', 0-9\n\u{2028}\u{85}\r]|\\PC){0,60}") {
             let mut end = 0;
             for sentence in sentences(&text, "de") {
                 proptest::prop_assert!(text[end..sentence.start].trim().is_empty());
