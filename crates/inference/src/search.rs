@@ -484,6 +484,7 @@ impl<'s> Beam<'s> {
         }
         match self.options.stop {
             _ if self.options.sampling.is_some() => false,
+            StopRule::Beam if self.groups() > 1 => (0..self.groups()).all(|group| self.has_enough(group)),
             StopRule::Beam => self.finished.len() >= *beam_size,
             StopRule::First => self.finished.len() >= *n_best,
             StopRule::Best => {
@@ -693,6 +694,21 @@ mod tests {
         let ends: &[f32] = &[0.0, -99.0, 0.0, -0.5, -1.0, -1.2];
         assert_eq!(beam.advance(0, &scores(&[ends, ends])), [1]);
         assert_eq!((beam.previous(), beam.finished.len(), beam.is_done()), (vec![5], 1, false));
+    }
+
+    #[test]
+    fn what_a_group_has_too_much_is_not_in_place_of_others() {
+        let options =
+            SearchOptions { diversity: Some(Diversity { groups: 2, strength: 5.0 }), max_ratio: 9.0, ..options(4) };
+        let mut beam = Beam::new(&[7, 8], &FREE, &options);
+        beam.advance(0, &scores(&[&[0.0, -99.0, 0.0, -9.0, -1.0, -1.2, -1.4, -1.6]]));
+        for group in [0, 0, 0, 1] {
+            beam.finished.push(beam.hypothesis(beam.live[0], true));
+            beam.ended.push(group);
+        }
+        assert!(!beam.is_done());
+        beam.ended.push(1);
+        assert!(beam.is_done());
     }
 
     #[test]
