@@ -15,7 +15,7 @@ use crate::decoding::{Decoding, Engine, Task};
 use crate::ranking::{Ranking, coverage_of};
 use crate::required::{Progress, Required};
 use crate::sampling::Sampling;
-use crate::steering::{Steering, Way};
+use crate::steering::{Place, Steering, Way};
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,8 +169,8 @@ struct Node {
     token_log_prob: f32,
     alignment: Vec<f32>,
     progress: Progress,
-    /// How many words of the text have begun.
-    begun: usize,
+    /// How far the words of the text have come.
+    place: Place,
 }
 
 /// An unfinished hypothesis: its last word, none at the start.
@@ -241,20 +241,20 @@ impl<'s> Beam<'s> {
 
     /// What is added to the energies of every unfinished hypothesis.
     fn biases(&self) -> Vec<Vec<f32>> {
-        self.live.iter().map(|&live| self.constraints.steering.bias(self.begun(live), live.way)).collect()
+        self.live.iter().map(|&live| self.constraints.steering.bias(self.place(live), live.way)).collect()
     }
 
     /// The ways in which a hypothesis goes on.
     fn ways(&self, live: Live) -> &'static [Way] {
         match self.options.sampling {
             Some(_) => &[Way::Any],
-            None => self.constraints.steering.ways(self.begun(live)),
+            None => self.constraints.steering.ways(self.place(live)),
         }
     }
 
-    /// How many words of the text have begun.
-    fn begun(&self, live: Live) -> usize {
-        live.node.map_or(0, |node| self.nodes[node].begun)
+    /// How far the words of a hypothesis's text have come.
+    fn place(&self, live: Live) -> Place {
+        live.node.map_or(Place::default(), |node| self.nodes[node].place)
     }
 
     /// Lengthens the hypotheses, whose scores begin at row `first`. Returns the rows that the new ones come from.
@@ -471,8 +471,8 @@ impl<'s> Beam<'s> {
     fn lengthen(&mut self, candidate: &Candidate, alignment: Vec<f32>) -> Live {
         let (live, &Candidate { word, token_log_prob, .. }) = (self.live[candidate.parent], candidate);
         let progress = self.constraints.required.follow(self.progress(live), word);
-        let begun = self.constraints.steering.begun(self.begun(live), word);
-        self.nodes.push(Node { parent: live.node, word, token_log_prob, alignment, progress, begun });
+        let place = self.constraints.steering.follow(self.place(live), word);
+        self.nodes.push(Node { parent: live.node, word, token_log_prob, alignment, progress, place });
         let Candidate { log_prob, group, .. } = *candidate;
         Live { node: Some(self.nodes.len() - 1), log_prob, group, way: Way::Any }
     }
