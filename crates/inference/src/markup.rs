@@ -11,6 +11,7 @@ use regex::{Captures, Regex};
 
 use crate::Candidate;
 use crate::looks::Looks;
+use crate::units::is_word_character;
 
 /// A text without its tags, and these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,11 +124,12 @@ impl Markup {
         self.text.len()..self.text.len()
     }
 
-    /// Adds text; where it was `broken`, as by a line break, words on both sides are not one.
+    /// Adds text; where it was `broken`, as by a line break, words on both sides are not one; a full stop stays where it is.
     fn push(&mut self, text: &str, broken: &mut bool) {
         let Some(first) = text.chars().next() else { return };
         let touched = self.text.chars().next_back().is_some_and(|last| !last.is_whitespace());
-        if *broken && touched && !first.is_whitespace() {
+        let begins = is_word_character(first) || "\"'“„‚‘«‹([{¿¡".contains(first);
+        if *broken && touched && begins {
             self.text.push(' ');
         }
         *broken = false;
