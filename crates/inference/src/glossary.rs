@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rnnsearch_corpus::{CorpusError, Lines};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::Demand;
 use crate::units::{in_spaced_word, tidy};
@@ -72,7 +73,7 @@ impl Glossary {
             return Err("there is more than one tab");
         }
         let (words, translation) = (words(phrase), tidy(translation));
-        let words: Vec<String> = words.into_iter().map(|word| phrase[word].to_owned()).collect();
+        let words: Vec<String> = words.into_iter().map(|word| composed(&phrase[word])).collect();
         let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
         let first = lower.first().ok_or("the phrase is blank")?;
         if translation.is_empty() {
@@ -113,7 +114,7 @@ impl Glossary {
     /// Of phrases of the same words one in the text's own upper and lower case goes first, then the first of the glossary.
     pub fn demands(&self, text: &str) -> Vec<Demand> {
         let places = words(text);
-        let given: Vec<&str> = places.iter().map(|place| &text[place.clone()]).collect();
+        let given: Vec<String> = places.iter().map(|place| composed(&text[place.clone()])).collect();
         let lower: Vec<String> = given.iter().map(|word| word.to_lowercase()).collect();
         let (mut demands, mut at) = (Vec::new(), 0);
         while at < places.len() {
@@ -134,6 +135,11 @@ impl Glossary {
         }
         demands
     }
+}
+
+/// A word as it is compared, however its accents are written.
+fn composed(word: &str) -> String {
+    word.nfc().collect()
 }
 
 /// The words of a text, a mark and a letter of a script without blanks each for itself.
@@ -183,6 +189,13 @@ mod tests {
         assert_eq!(one("polish it"), ["cirer"]);
         assert_eq!(one("a Polish car"), ["polonais", "polonaise"]);
         assert_eq!(one("POLISH"), ["cirer"]);
+    }
+
+    #[test]
+    fn accents_are_the_same_however_they_are_written() {
+        for (entry, text) in [("caf\u{e9}", "un cafe\u{301} noir"), ("Cafe\u{301}", "un caf\u{e9} noir")] {
+            assert_eq!(found(&glossary(&format!("{entry}\tcoffee")), text), [(3, vec!["coffee".to_owned()])]);
+        }
     }
 
     #[test]

@@ -8,27 +8,31 @@ use rnnsearch_alignment::{Alignment, Segmentation, Sentence};
 pub(crate) struct Looks {
     /// The bytes of each word.
     words: Vec<Range<usize>>,
-    /// For each word, what it gives to the source's text before every byte and, last, to all of it: 1.
+    /// The bytes of each token of the source, from left to right.
+    tokens: Vec<Range<usize>>,
+    /// For each word, what it gives to the source's tokens before each and, last, to all of them: 1. Empty for a word that gives
+    /// nothing, and so looks everywhere alike.
     before: Vec<Vec<f32>>,
+    /// The bytes of the source.
+    length: usize,
 }
 
 impl Looks {
     /// A text without an alignment is one that looks everywhere alike.
     pub(crate) fn new(alignment: Option<&Alignment>, source: &str) -> Self {
-        let Some(alignment) = alignment else { return Self { words: Vec::new(), before: Vec::new() } };
+        let length = source.len();
+        let Some(alignment) = alignment else {
+            return Self { words: Vec::new(), tokens: Vec::new(), before: Vec::new(), length };
+        };
         let words = alignment.target().words(Segmentation::Words);
-        let spans = visible(alignment.source());
+        let tokens = visible(alignment.source());
         let targets = visible(alignment.target());
         let before = words.iter().map(|word| {
-            let mut given = vec![0.0; source.len() + 1];
-            for (row, target) in alignment.rows().zip(&targets) {
-                if target.start < word.end && word.start < target.end {
-                    spread(row, &spans, &mut given);
-                }
-            }
-            sums(given)
+            let touches = |target: &Range<usize>| target.start < word.end && word.start < target.end;
+            let rows = alignment.rows().zip(&targets).filter(|(_, target)| touches(target));
+            sums(rows.map(|(row, _)| row), &tokens)
         });
-        Self { before: before.collect(), words }
+        Self { before: before.collect(), words, tokens, length }
     }
 
     /// The bytes of each word of the translation.
@@ -38,7 +42,21 @@ impl Looks {
 
     /// What a word gives to some bytes of the source; 1 is all.
     fn weight(&self, word: usize, span: &Range<usize>) -> f32 {
-        self.before[word][span.end] - self.before[word][span.start]
+        self.before(word, span.end) - self.before(word, span.start)
+    }
+
+    /// What a word gives to the source's text before a byte, as if every byte of a token had the same share.
+    fn before(&self, word: usize, byte: usize) -> f32 {
+        let sums = &self.before[word];
+        if sums.is_empty() {
+            return byte as f32 / self.length.max(1) as f32;
+        }
+        let whole = self.tokens.partition_point(|token| token.end <= byte);
+        let begun = (whole..).zip(&self.tokens[whole..]).take_while(|(_, token)| token.start < byte);
+        let part = |(number, token): (usize, &Range<usize>)| {
+            (sums[number + 1] - sums[number]) * (byte - token.start) as f32 / token.len() as f32
+        };
+        sums[whole] + begun.map(part).sum::<f32>()
     }
 
     /// The words, of those `within`, that translate some bytes of the source: the run in which the words that look at them most of
@@ -75,7 +93,7 @@ impl Looks {
         let (mut best, mut best_sum, mut sum) = (within.start, 0.0, 0.0);
         for word in within {
             // What this word gives to the text before the place, less what it gives to that behind.
-            sum += 2.0 * self.before[word][at] - 1.0;
+            sum += 2.0 * self.before(word, at) - 1.0;
             if sum > best_sum {
                 (best, best_sum) = (word + 1, sum);
             }
@@ -93,28 +111,23 @@ fn visible(sentence: &Sentence) -> Vec<Range<usize>> {
     sentence.tokens().iter().filter_map(|token| token.span().map(visible)).collect()
 }
 
-/// Adds the weights of a row to the bytes of its tokens.
-fn spread(row: &[f32], tokens: &[Range<usize>], bytes: &mut [f32]) {
-    for (weight, token) in row.iter().zip(tokens) {
-        let share = weight / token.len().max(1) as f32;
-        bytes[token.clone()].iter_mut().for_each(|byte| *byte += share);
+/// What rows give to the tokens before each, over what they give to all; nothing if that is nothing. A token of blanks has nothing.
+fn sums<'r>(rows: impl Iterator<Item = &'r [f32]>, tokens: &[Range<usize>]) -> Vec<f32> {
+    let mut sums = vec![0.0; tokens.len() + 1];
+    for row in rows {
+        for ((sum, weight), _) in sums[1..].iter_mut().zip(row).zip(tokens).filter(|(_, token)| !token.is_empty()) {
+            *sum += weight;
+        }
     }
-}
-
-/// The sum of all values before each, over that of all; the same steps everywhere if there is nothing.
-fn sums(mut values: Vec<f32>) -> Vec<f32> {
-    let count = values.len() - 1;
-    let total: f32 = values.iter().sum();
+    for token in 1..sums.len() {
+        sums[token] += sums[token - 1];
+    }
+    let total = sums[tokens.len()];
     if total <= 0.0 {
-        return (0..=count).map(|place| place as f32 / count.max(1) as f32).collect();
+        return Vec::new();
     }
-    let mut sum = 0.0;
-    for value in &mut values {
-        let before = sum;
-        sum += *value / total;
-        *value = before;
-    }
-    values
+    sums.iter_mut().for_each(|sum| *sum /= total);
+    sums
 }
 
 #[cfg(test)]
@@ -140,6 +153,15 @@ mod tests {
         assert_eq!(looks.run(&(8..14), 0..2), Some(0..1), "little is better than nothing");
         assert_eq!(looks.run(&(0..3), 2..3), None);
         assert_eq!(looks.run(&(0..3), 1..1), None);
+    }
+
+    #[test]
+    fn a_part_of_a_token_has_its_share() {
+        let looks = looks();
+        for (byte, before) in [(0, 0.0), (3, 0.1), (4, 0.1), (5, 0.1 + 0.8 / 3.0), (7, 0.9), (11, 0.95), (14, 1.0)] {
+            assert!((looks.before(0, byte) - before).abs() < 1e-6, "{byte}: {}", looks.before(0, byte));
+        }
+        assert!(looks.before.iter().all(|sums| sums.len() == 3 + 1), "no more than the tokens take");
     }
 
     #[test]

@@ -27,7 +27,7 @@ static USUAL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"\bwww\.[^\s<>"]*[\p{L}\p{N}/#=&_-]"#,
         r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
         r"\$?\{\{[^{}\n]*\}\}|\$?\{[^{}\s]*\}",
-        r"%(?:\(\w+\)|\d+\$)?[-+0#]*\d*(?:\.\d+)?l{0,2}[sdiufgexXc@]\b",
+        r"%(?:\(\w+\)|\d+\$)?[-+0#]*\d*(?:\.\d+)?l{0,2}(?:[sdiufgexXc]\b|@)",
         r"</?\d+/?>",
     ];
     PATTERNS.iter().map(|pattern| Regex::new(pattern).expect("a pattern")).collect()
@@ -206,8 +206,10 @@ fn realigned(
         let shown = span.end - target.text()[span.clone()].trim_start().len();
         let is_changed = |edit: &Edit| edit.bytes.start < span.end && shown < edit.bytes.end;
         if !edits.iter().any(is_changed) {
-            let span = moved(shown, edits, places)..moved(span.end, edits, places);
-            rows.push((Token::new(token.label(), span), row.to_vec()));
+            let start = moved(shown, edits, places, |edit| edit.bytes.end <= shown);
+            // What is inserted where a token ends comes behind it.
+            let end = moved(span.end, edits, places, |edit| edit.bytes.start < span.end);
+            rows.push((Token::new(token.label(), start..end.max(start)), row.to_vec()));
         }
     }
     for (edit, place) in edits.iter().zip(places) {
@@ -222,9 +224,9 @@ fn realigned(
     Alignment::new(source.clone(), Sentence::new(text, tokens).ok()?, weights.concat()).ok()
 }
 
-/// Where a byte that is not part of an edit is in the edited text.
-fn moved(byte: usize, edits: &[Edit], places: &[Range<usize>]) -> usize {
-    let before = edits.iter().zip(places).take_while(|(edit, _)| edit.bytes.end <= byte).last();
+/// Where a byte that is not part of an edit is in the edited text, given which edits come before it.
+fn moved(byte: usize, edits: &[Edit], places: &[Range<usize>], is_before: impl Fn(&Edit) -> bool) -> usize {
+    let before = edits.iter().zip(places).take_while(|(edit, _)| is_before(edit)).last();
     before.map_or(byte, |(edit, place)| place.end + edit.behind.len() + byte - edit.bytes.end)
 }
 
@@ -256,6 +258,7 @@ mod tests {
             ("write to a.b+c@example.co.uk.", vec!["a.b+c@example.co.uk"]),
             ("{name} has {{ count }} of ${x}, {}", vec!["{name}", "{{ count }}", "${x}", "{}"]),
             ("%s is %1$d, %(name)s, %5.2f; 100 % sure, 5% down", vec!["%s", "%1$d", "%(name)s", "%5.2f"]),
+            ("%@ of %1$@, %lx%@s", vec!["%@", "%1$@", "%lx", "%@"]),
             ("<0>here</0> <1/> a < b > c, mail me@home", vec!["<0>", "</0>", "<1/>"]),
         ] {
             assert_eq!(found(text), pieces);
@@ -306,6 +309,9 @@ mod tests {
         assert_eq!((labels, spans), (vec!["va", "{a}", "là"], vec![0..2, 3..6, 7..10]));
         let best: Vec<usize> = alignment.best_links().sure().map(|link| link.target).collect();
         assert_eq!(best, [0, 1, 2]);
+        let inserted = restored("go {a} {b}", &["va"], &[0]).alignment.unwrap();
+        let spans: Vec<_> = inserted.target().tokens().iter().map(|token| token.span().unwrap()).collect();
+        assert_eq!(spans, [0..2, 3..6, 7..10]);
     }
 
     proptest! {

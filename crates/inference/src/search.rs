@@ -15,7 +15,7 @@ use crate::decoding::{Decoding, Engine, Task};
 use crate::ranking::{Ranking, coverage_of};
 use crate::required::{Progress, Required};
 use crate::sampling::Sampling;
-use crate::steering::{Steering, Way};
+use crate::steering::{Place, Steering, Way};
 
 /// How to search.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,8 +169,8 @@ struct Node {
     token_log_prob: f32,
     alignment: Vec<f32>,
     progress: Progress,
-    /// How many words of the text have begun.
-    begun: usize,
+    /// How far the words of the text have come.
+    place: Place,
 }
 
 /// An unfinished hypothesis: its last word, none at the start.
@@ -241,20 +241,20 @@ impl<'s> Beam<'s> {
 
     /// What is added to the energies of every unfinished hypothesis.
     fn biases(&self) -> Vec<Vec<f32>> {
-        self.live.iter().map(|&live| self.constraints.steering.bias(self.begun(live), live.way)).collect()
+        self.live.iter().map(|&live| self.constraints.steering.bias(self.place(live), live.way)).collect()
     }
 
     /// The ways in which a hypothesis goes on.
     fn ways(&self, live: Live) -> &'static [Way] {
         match self.options.sampling {
             Some(_) => &[Way::Any],
-            None => self.constraints.steering.ways(self.begun(live)),
+            None => self.constraints.steering.ways(self.place(live)),
         }
     }
 
-    /// How many words of the text have begun.
-    fn begun(&self, live: Live) -> usize {
-        live.node.map_or(0, |node| self.nodes[node].begun)
+    /// How far the words of a hypothesis's text have come.
+    fn place(&self, live: Live) -> Place {
+        live.node.map_or(Place::default(), |node| self.nodes[node].place)
     }
 
     /// Lengthens the hypotheses, whose scores begin at row `first`. Returns the rows that the new ones come from.
@@ -471,8 +471,8 @@ impl<'s> Beam<'s> {
     fn lengthen(&mut self, candidate: &Candidate, alignment: Vec<f32>) -> Live {
         let (live, &Candidate { word, token_log_prob, .. }) = (self.live[candidate.parent], candidate);
         let progress = self.constraints.required.follow(self.progress(live), word);
-        let begun = self.constraints.steering.begun(self.begun(live), word);
-        self.nodes.push(Node { parent: live.node, word, token_log_prob, alignment, progress, begun });
+        let place = self.constraints.steering.follow(self.place(live), word);
+        self.nodes.push(Node { parent: live.node, word, token_log_prob, alignment, progress, place });
         let Candidate { log_prob, group, .. } = *candidate;
         Live { node: Some(self.nodes.len() - 1), log_prob, group, way: Way::Any }
     }
@@ -484,6 +484,7 @@ impl<'s> Beam<'s> {
         }
         match self.options.stop {
             _ if self.options.sampling.is_some() => false,
+            StopRule::Beam if self.groups() > 1 => (0..self.groups()).all(|group| self.has_enough(group)),
             StopRule::Beam => self.finished.len() >= *beam_size,
             StopRule::First => self.finished.len() >= *n_best,
             StopRule::Best => {
@@ -693,6 +694,21 @@ mod tests {
         let ends: &[f32] = &[0.0, -99.0, 0.0, -0.5, -1.0, -1.2];
         assert_eq!(beam.advance(0, &scores(&[ends, ends])), [1]);
         assert_eq!((beam.previous(), beam.finished.len(), beam.is_done()), (vec![5], 1, false));
+    }
+
+    #[test]
+    fn what_a_group_has_too_much_is_not_in_place_of_others() {
+        let options =
+            SearchOptions { diversity: Some(Diversity { groups: 2, strength: 5.0 }), max_ratio: 9.0, ..options(4) };
+        let mut beam = Beam::new(&[7, 8], &FREE, &options);
+        beam.advance(0, &scores(&[&[0.0, -99.0, 0.0, -9.0, -1.0, -1.2, -1.4, -1.6]]));
+        for group in [0, 0, 0, 1] {
+            beam.finished.push(beam.hypothesis(beam.live[0], true));
+            beam.ended.push(group);
+        }
+        assert!(!beam.is_done());
+        beam.ended.push(1);
+        assert!(beam.is_done());
     }
 
     #[test]

@@ -54,6 +54,9 @@ const CLOSING: [char; 16] = ['"', '\'', '”', '’', '“', '‘', '»', '«', 
 const OPENING: [char; 18] =
     ['"', '\'', '“', '„', '‚', '‘', '”', '’', '«', '»', '‹', '›', '(', '[', '{', '「', '『', '（'];
 
+/// What ends a line, and a sentence with it.
+const LINE_ENDS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// What differs between languages.
 struct Rules {
     dotted_ordinals: bool,
@@ -69,16 +72,83 @@ pub fn sentences(text: &str, language: &str) -> Vec<Range<usize>> {
         dotted_ordinals: DOTTED_ORDINALS.contains(&language.as_str()),
         abbreviations: abbreviations(&language),
     };
-    let (mut found, mut start) = (Vec::new(), 0);
-    for (at, piece) in plain.split_sentence_bound_indices() {
-        let end = with_its_quotes(&plain, start..at + piece.len());
-        if end > start && ends(&plain[start..end], &plain[end..], &rules) {
+    let (mut found, mut start, mut read) = (Vec::new(), 0, 0);
+    let mut seen = Seen::default();
+    for bound in bounds(&plain) {
+        if bound <= read {
+            // A quotation mark took it already.
+            continue;
+        }
+        let end = with_its_quotes(&plain, start..bound, seen.with(&plain[read..bound]).open_quotes);
+        if end <= read {
+            continue;
+        }
+        seen = seen.with(&plain[read..end]);
+        read = end;
+        if ends(&plain[start..end], &plain[end..], seen.has_letters, &rules) {
             found.push(trimmed(&plain, start..end));
-            start = end;
+            (start, seen) = (end, Seen::default());
         }
     }
     found.retain(|sentence| !sentence.is_empty());
     found
+}
+
+/// What is known of a sentence as far as it is read, so that nothing is read again and again.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    has_letters: bool,
+    /// French marks that open, less those that close.
+    open_quotes: isize,
+}
+
+impl Seen {
+    /// With what comes next.
+    fn with(self, next: &str) -> Self {
+        let quotes = next.matches('«').count() as isize - next.matches('»').count() as isize;
+        Self {
+            has_letters: self.has_letters || next.contains(char::is_alphabetic),
+            open_quotes: self.open_quotes + quotes,
+        }
+    }
+}
+
+/// Where Unicode's rule ends sentences.
+///
+/// After a full stop it looks ahead from each blank and each closing mark. No rule tells a long run of them from a short one, so long
+/// ones are left out of what it is given.
+fn bounds(text: &str) -> Vec<usize> {
+    const ENOUGH: usize = 3;
+    let kind = |c: char| match c {
+        _ if LINE_ENDS.contains(&c) => None,
+        _ if c.is_whitespace() => Some(' '),
+        _ if CLOSING.contains(&c) => Some(')'),
+        _ => Some(c),
+    };
+    // What is given, and after which of its bytes how much was left out up to there.
+    let (mut given, mut left_out): (String, Vec<(usize, usize)>) = (String::new(), Vec::new());
+    let (mut last, mut run) = (None, 0);
+    for (at, c) in text.char_indices() {
+        let kind = kind(c);
+        run = if kind.is_some() && kind == last { run + 1 } else { 1 };
+        last = kind;
+        if run <= ENOUGH {
+            given.push(c);
+            continue;
+        }
+        let so_far = (given.len(), at + c.len_utf8() - given.len());
+        match left_out.last_mut() {
+            Some(same) if same.0 == so_far.0 => *same = so_far,
+            _ => left_out.push(so_far),
+        }
+    }
+    let mut passed = 0;
+    let bound = |(at, piece): (usize, &str)| {
+        let end = at + piece.len();
+        passed += left_out[passed..].iter().take_while(|(place, _)| *place <= end).count();
+        end + passed.checked_sub(1).map_or(0, |last| left_out[last].1)
+    };
+    given.split_sentence_bound_indices().map(bound).collect()
 }
 
 /// The bytes of a text without the blanks at its ends.
@@ -89,7 +159,7 @@ pub(crate) fn trimmed(text: &str, piece: Range<usize>) -> Range<usize> {
 }
 
 /// The end of a sentence that Unicode's rule ends with these bytes, but for quotation marks that it gives to the wrong side.
-fn with_its_quotes(text: &str, sentence: Range<usize>) -> usize {
+fn with_its_quotes(text: &str, sentence: Range<usize>, open_quotes: isize) -> usize {
     let (left, rest) = (&text[sentence.clone()], &text[sentence.end..]);
     // An opening mark right after a Chinese or Japanese full stop.
     let opened = left.trim_end_matches(['「', '『', '（', '【', '《', '〈', '“', '‘']);
@@ -97,7 +167,7 @@ fn with_its_quotes(text: &str, sentence: Range<usize>) -> usize {
         return sentence.start + opened.len();
     }
     // A French closing mark, which a blank separates from the words that it closes.
-    if !rest.starts_with('»') || left.matches('«').count() <= left.matches('»').count() {
+    if !rest.starts_with('»') || open_quotes <= 0 {
         return sentence.end;
     }
     let after = rest['»'.len_utf8()..].trim_start();
@@ -105,19 +175,21 @@ fn with_its_quotes(text: &str, sentence: Range<usize>) -> usize {
 }
 
 /// Whether a sentence ends between `left`, with the blanks after it, and `rest`.
-fn ends(left: &str, rest: &str, rules: &Rules) -> bool {
-    let whole = left.trim_end();
-    if rest.trim().is_empty() || left.ends_with(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+fn ends(left: &str, rest: &str, has_letters: bool, rules: &Rules) -> bool {
+    if left.ends_with(LINE_ENDS) {
         return true;
     }
-    let rest = rest.trim_start();
+    let (whole, rest) = (left.trim_end(), rest.trim_start());
+    if rest.is_empty() {
+        return true;
+    }
     let goes_on = rest.starts_with(['—', '–', ',', ';', ':', ')'])
         || rest.trim_start_matches(OPENING).starts_with(char::is_lowercase)
         // Japanese quotations are followed by a particle.
         || whole.ends_with(['」', '』']) && rest.starts_with(['と', 'っ']);
     let stem = whole.trim_end_matches(CLOSING);
     let no_blank = whole.len() == left.len() && stem.ends_with(|c: char| c.is_ascii());
-    if goes_on || no_blank || !stem.contains(char::is_alphabetic) {
+    if goes_on || no_blank || !has_letters {
         return false;
     }
     match stem.strip_suffix('.') {
@@ -186,6 +258,8 @@ mod tests {
         ("fr", "Vraiment ?| Oui !| Bien sûr."),
         ("fr", "« Vraiment ! » dit-il.| « Oui. »| Il partit."),
         ("fr", "« Vraiment\u{202f}!\u{a0}»| Il partit."),
+        ("fr", "« Oui ! »\n|\nIl partit."),
+        ("fr", "»\n|  x « Oui. »\n\n"),
         ("fr", "— Non ! — Si, dit-elle.| Voir p. 5."),
         ("es", "El Sr. García y la Sra. Pérez llegan.| ¿Quién es Ud. Señor?| ¡Hola!| ¿Qué tal?"),
         ("es", "—¡No! —dijo ella.| Se fue, p. ej. Juan."),
@@ -216,9 +290,31 @@ mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
+    #[test]
+    fn long_lines_take_no_longer_than_their_length_tells() {
+        let repeated = |text: &str| text.repeat(1_000_000 / text.len());
+        for (text, count) in [
+            (repeated("1. "), 1),
+            (format!("Yes.{}No", repeated(" \t")), 2),
+            (format!("Yes.{}", repeated(")]")), 1),
+            (format!("Yes{}", repeated("\n")), 1),
+            (format!("{}{}", "Yes. ".repeat(1000), repeated(" ")), 1000),
+            (repeated("« Oui ! » dit-il. "), 50000),
+            (repeated("« oui ! » et "), 1),
+        ] {
+            assert_eq!(sentences(&text, "fr").len(), count, "{}", &text[..20]);
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn nothing_but_blanks_is_between_sentences(text in "([a-zA-ZÄß。…!?.»«\"', 0-9]|\\PC){0,60}") {
+        fn bounds_are_those_of_the_standard(text in "([aA1.!?,]|[ \u{a0}\t]{1,9}|[)»\"]{1,9}|\\.{1,5}|\n){0,20}") {
+            let expected: Vec<usize> = text.split_sentence_bound_indices().map(|(at, piece)| at + piece.len()).collect();
+            proptest::prop_assert_eq!(bounds(&text), expected);
+        }
+
+        #[test]
+        fn nothing_but_blanks_is_between_sentences(text in "([a-zA-ZÄß。…!?.»«\"', 0-9\n\u{2028}\u{85}\r]|\\PC){0,60}") {
             let mut end = 0;
             for sentence in sentences(&text, "de") {
                 proptest::prop_assert!(text[end..sentence.start].trim().is_empty());

@@ -33,6 +33,15 @@ pub(crate) enum Way {
     Begin,
 }
 
+/// How far a hypothesis is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// How many words have begun.
+    pub(crate) begun: usize,
+    /// Whether the next token may go on with the last of them: it has begun, and no blank has come since.
+    open: bool,
+}
+
 /// Energies so much lower have no weight.
 const NEVER: f32 = -1e9;
 
@@ -68,16 +77,16 @@ impl Steering {
         self.biases.is_empty()
     }
 
-    /// The ways to go on with a hypothesis in which so many words have begun.
-    pub(crate) fn ways(&self, begun: usize) -> &'static [Way] {
-        match begun.checked_sub(1) {
-            Some(last) if self.biases.get(&last) != self.biases.get(&begun) => &[Way::GoOn, Way::Begin],
-            _ => &[Way::Any],
+    /// The ways to go on with a hypothesis.
+    pub(crate) fn ways(&self, Place { begun, open }: Place) -> &'static [Way] {
+        match open && self.biases.get(&(begun - 1)) != self.biases.get(&begun) {
+            true => &[Way::GoOn, Way::Begin],
+            false => &[Way::Any],
         }
     }
 
     /// What to add to the energies on the way; nothing if this is empty.
-    pub(crate) fn bias(&self, begun: usize, way: Way) -> Vec<f32> {
+    pub(crate) fn bias(&self, Place { begun, .. }: Place, way: Way) -> Vec<f32> {
         let word = if way == Way::GoOn { begun.saturating_sub(1) } else { begun };
         self.biases.get(&word).cloned().unwrap_or_default()
     }
@@ -88,8 +97,12 @@ impl Steering {
         way == Way::Any || begins == (way == Way::Begin)
     }
 
-    /// How many words have begun with one more token.
-    pub(crate) fn begun(&self, before: usize, token: u32) -> usize {
-        before + usize::from(before == 0 || self.units.begins(token))
+    /// How far a hypothesis is with one more token. Words are counted as blanks separate them: one begins with a token that has a
+    /// blank before it, or comes after blanks, or first.
+    pub(crate) fn follow(&self, Place { begun, open }: Place, token: u32) -> Place {
+        if self.units.is_blank(token) {
+            return Place { begun, open: false };
+        }
+        Place { begun: begun + usize::from(!open || self.units.begins(token)), open: true }
     }
 }

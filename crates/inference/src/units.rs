@@ -16,6 +16,8 @@ pub struct Units {
     continues: Vec<bool>,
     /// Whether a blank comes before it.
     begins: Vec<bool>,
+    /// Whether it is of blanks only.
+    blank: Vec<bool>,
     /// Whether it is a byte, which may be a part of any character.
     bytes: Vec<bool>,
 }
@@ -27,7 +29,11 @@ impl Units {
         let text = |id| tokenizer.token(id).unwrap_or_default();
         Self {
             continues: ids.clone().map(|id| id != EOS && continues(kind, id, &text(id))).collect(),
-            begins: ids.clone().map(|id| text(id).starts_with(BLANK) || (id == UNK && hides_words(kind))).collect(),
+            begins: ids
+                .clone()
+                .map(|id| shown(&text(id)).starts_with(is_blank) || id == UNK && hides_words(kind))
+                .collect(),
+            blank: ids.clone().map(|id| is_all_blank(&shown(&text(id)))).collect(),
             bytes: ids.map(|id| byte_of(&text(id)).is_some()).collect(),
         }
     }
@@ -36,6 +42,11 @@ impl Units {
     #[cfg(test)]
     pub(crate) fn beginning(begins: Vec<bool>) -> Self {
         Self { begins, ..Self::default() }
+    }
+
+    /// Whether this word is of blanks only.
+    pub(crate) fn is_blank(&self, word: u32) -> bool {
+        self.blank.get(word as usize).copied().unwrap_or(false)
     }
 
     /// Whether this word makes the text's last word another one.
@@ -56,6 +67,20 @@ impl Units {
 
 /// How a tokenizer shows a blank.
 const BLANK: char = '▁';
+
+/// Whether a character of a token stands for a blank.
+fn is_blank(c: char) -> bool {
+    c == BLANK || c.is_whitespace()
+}
+
+fn is_all_blank(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_blank)
+}
+
+/// A token with a byte that is a character by itself as that.
+fn shown(token: &str) -> String {
+    byte_of(token).filter(u8::is_ascii).map_or_else(|| token.to_owned(), |byte| char::from(byte).into())
+}
 
 /// What is part of a word, as tokenizers cut text.
 static IN_WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[^\s\p{P}\p{S}]$").expect("a pattern"));
@@ -155,6 +180,8 @@ mod tests {
     use rnnsearch_corpus::Vocabularies;
 
     use super::*;
+    use crate::Steering;
+    use crate::steering::Place;
 
     fn tokenizer(kind: TokenizerKind, vocabulary: usize, text: &str) -> Arc<Tokenizer> {
         let config = TokenizerConfig { kind, vocabulary, ..TokenizerConfig::default() };
@@ -177,6 +204,19 @@ mod tests {
         }
         assert!(!units.continues(EOS) && !units.begins(EOS));
         assert!(units.begins(ids[0]) && !units.continues(u32::MAX));
+    }
+
+    #[test]
+    fn words_are_counted_as_blanks_separate_them() {
+        let text = "\u{a0}the cat  sees\u{a0}the\tcats,  \u{a0} the dog";
+        for (kind, size) in [(TokenizerKind::Char, 20), (TokenizerKind::Bpe, 280)] {
+            let tokenizer = tokenizer(kind, size, &format!("{TEXT} {text}"));
+            let steering = Steering::new((&[], &[]), &[], &[], Arc::new(Units::new(&tokenizer)));
+            let after = |place: Place, &id: &u32| steering.follow(place, id);
+            let ids = tokenizer.encode_ids(text);
+            let words = ids.iter().fold(Place::default(), after).begun;
+            assert_eq!(words, tokenizer.decode(&ids).split_whitespace().count(), "{kind:?}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn model(kind: TokenizerKind, seed: u64) -> Model {
     let mut config = Config::default();
     config.tokenizer.kind = kind;
     config.tokenizer.vocabulary = match kind {
-        TokenizerKind::Bpe => 300,
+        TokenizerKind::Bpe | TokenizerKind::Unigram => 300,
         TokenizerKind::Char => 27,
         TokenizerKind::Wordpiece => 50,
         _ => 35,
@@ -101,7 +101,13 @@ fn occurrences_are_of_whole_words() {
 #[test]
 fn every_phrase_comes() {
     let mut random = Random(ChaCha8Rng::seed_from_u64(5));
-    let kinds = [TokenizerKind::Bpe, TokenizerKind::Char, TokenizerKind::Wordlevel, TokenizerKind::Wordpiece];
+    let kinds = [
+        TokenizerKind::Bpe,
+        TokenizerKind::Unigram,
+        TokenizerKind::Char,
+        TokenizerKind::Wordlevel,
+        TokenizerKind::Wordpiece,
+    ];
     let mut translators: Vec<Translator> = kinds.iter().zip(1..).map(|(&kind, seed)| translator(kind, seed)).collect();
     let members = vec![model(TokenizerKind::Bpe, 7), model(TokenizerKind::Bpe, 8)];
     translators.push(Translator::ensemble(members, &Device::flex()));
@@ -116,11 +122,12 @@ fn every_phrase_comes() {
             Request { prefix, forbidden, required, ..Request::from(random.of(&TEXT).0) }
         };
         let requests: Vec<Request> = (0..5).map(|_| request()).collect();
-        let translator = &translators[random.below(5)];
+        let translator = &translators[random.below(translators.len())];
         let possible = |request: &Request| translator.check(request, &options).is_ok();
         let requests: Vec<Request> = requests.into_iter().filter(possible).collect();
         for (translation, request) in translator.translate_as(&requests, &options).iter().zip(&requests) {
             sets += 1;
+            assert!(!translation.candidates.is_empty(), "{request:?} {options:?}");
             for Demand { alternatives, .. } in &request.required {
                 phrases += 1;
                 let wanted = request.required.iter().filter(|other| other.alternatives == *alternatives).count();

@@ -57,7 +57,8 @@ impl<'a> Control<'a> {
         if let Some(glossary) = &self.glossary {
             let is_free =
                 |demand: &Demand| !pieces.iter().any(|piece| demand.place.is_some_and(|at| piece.contains(&at)));
-            request.required.extend(glossary.demands(&request.text).into_iter().filter(is_free));
+            let demands = glossary.demands(&request.text).into_iter().filter(is_free).collect();
+            require_also(&mut request.required, demands);
         }
         self.translator.check(request, self.options)?;
         Ok(Kept { source, text: request.text.clone(), pieces, markup })
@@ -77,6 +78,20 @@ impl Kept {
     }
 }
 
+/// Adds demands of a glossary to those of the user, each of which stands for one of the glossary that it has a phrase in common with
+/// and comes in its place.
+fn require_also(required: &mut Vec<Demand>, mut glossary: Vec<Demand>) {
+    let is_same = |a: &String, b: &String| a.split_ascii_whitespace().eq(b.split_ascii_whitespace());
+    for demand in required.iter_mut() {
+        let overlaps =
+            |other: &Demand| other.alternatives.iter().any(|a| demand.alternatives.iter().any(|b| is_same(a, b)));
+        if let Some(twin) = glossary.iter().position(overlaps) {
+            demand.place = demand.place.or(glossary.remove(twin).place);
+        }
+    }
+    required.extend(glossary);
+}
+
 /// Reads a glossary whose translations the model can write.
 fn glossary(path: &Path, translator: &Translator, options: &TranslateOptions) -> Result<Glossary> {
     let glossary = Glossary::open(path)?;
@@ -85,4 +100,22 @@ fn glossary(path: &Path, translator: &Translator, options: &TranslateOptions) ->
         translator.check(&request, options).with_context(|| format!("{}:{line}", path.display()))?;
     }
     Ok(glossary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_requires_is_not_required_again() {
+        let demand = |alternatives: &[&str], place| {
+            let alternatives = alternatives.iter().map(|&phrase| phrase.to_owned()).collect();
+            Demand { alternatives, place }
+        };
+        let mut required = vec![demand(&["un  chat"], None), demand(&["chien"], None)];
+        let cats = |place| demand(&["matou", "un chat"], Some(place));
+        require_also(&mut required, vec![demand(&["rouge"], Some(0)), cats(4), cats(9)]);
+        let expected = [demand(&["un  chat"], Some(4)), demand(&["chien"], None), demand(&["rouge"], Some(0)), cats(9)];
+        assert_eq!(format!("{required:?}"), format!("{expected:?}"));
+    }
 }
