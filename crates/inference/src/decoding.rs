@@ -87,14 +87,14 @@ impl Engine {
                 let of_hand = |hand: usize| {
                     let numbers: Vec<usize> = (hand..sources.len()).step_by(hands).collect();
                     let own: Vec<&[u32]> = numbers.iter().map(|&number| sources[number]).collect();
-                    let listed = shortlist.as_ref().and_then(|shortlist| {
-                        let words = |&number: &usize| Some(shortlist.words(sources[number], &task.words(number)?));
-                        numbers.iter().map(words).collect::<Option<Vec<_>>>()
-                    });
                     let begin = |network| {
                         let hypotheses = Hypotheses::new(network, network.read(&own), hands == 1);
-                        match &listed {
-                            Some(words) => hypotheses.with_shortlists(words.clone()),
+                        let listed = shortlist.as_ref().and_then(|shortlist| {
+                            let words = |&number: &usize| Some(shortlist.words(sources[number], &task.words(number)?));
+                            numbers.iter().map(words).collect::<Option<Vec<_>>>()
+                        });
+                        match listed {
+                            Some(words) => hypotheses.with_shortlists(words),
                             None => hypotheses,
                         }
                     };

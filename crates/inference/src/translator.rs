@@ -16,13 +16,14 @@ use crate::search::{Watch, search, search_watched};
 use crate::split::split;
 use crate::steering::Steering;
 use crate::units::{Units, spell, tidy};
-use crate::{Constraints, Forced, Hypothesis, Model, Ranking, RequestError, SearchOptions, Utility};
+use crate::{Constraints, Forced, Form, Hypothesis, Model, Ranking, RequestError, SearchOptions, Utility};
 
 /// A model, ready to translate on a device.
 #[derive(Debug)]
 pub struct Translator {
     config: Config,
     vocabularies: Vocabularies,
+    form: Form,
     units: Arc<Units>,
     engine: Engine,
 }
@@ -161,15 +162,20 @@ impl Translator {
             models[1..].iter().all(|model| models[0].has_vocabularies_of(model)),
             "models have the same vocabularies"
         );
-        let engine = Engine::new(&models, device);
+        let (engine, form) = (Engine::new(&models, device), models[0].form());
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
         let units = Arc::new(Units::new(&vocabularies.target));
-        Self { config, vocabularies, units, engine }
+        Self { config, vocabularies, form, units, engine }
     }
 
     /// The settings of the model.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The form of the first model's matrices.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// Additions and multiplications of all matrix products so far; none where tensor operations serve, which are not counted.

@@ -199,8 +199,8 @@ impl Network {
     }
 
     /// Counts the products of a row with some weights, for so many rows.
-    fn count<'w>(&self, rows: usize, weights: impl Iterator<Item = &'w Weight>) {
-        let elements: usize = weights.map(|weight| weight.shape().iter().product::<usize>()).sum();
+    fn count<'w>(&self, rows: usize, weights: impl IntoIterator<Item = &'w Weight>) {
+        let elements: usize = weights.into_iter().map(|weight| weight.shape().iter().product::<usize>()).sum();
         self.operations.fetch_add(2 * (rows * elements) as u64, Ordering::Relaxed);
     }
 
@@ -282,7 +282,7 @@ impl<'n> Hypotheses<'n> {
         let Self { shared, sentences, shortlists, scores, .. } = self;
         network.output.score(*shared, &units, sentences, shortlists, scores);
         network.count(sentences.len(), network.step_weights());
-        sentences.iter().for_each(|&sentence| network.count(1, network.output.weights(shortlists.get(sentence))));
+        sentences.iter().for_each(|&sentence| network.count(1, [network.output.weight(shortlists.get(sentence))]));
         scores
     }
 

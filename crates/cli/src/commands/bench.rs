@@ -7,7 +7,7 @@ use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{Config, Precision};
 use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Form, Model};
+use rnnsearch_inference::Form;
 use rnnsearch_kernels::profile::{Operation, spent};
 use rnnsearch_kernels::{Kernel, highest, kernel_of, rates};
 use rnnsearch_training::{Rehearsal, Workload};
@@ -180,8 +180,7 @@ fn translate(args: &BenchTranslate) -> Result<()> {
     let device = args.compute.device.open()?;
     // Before the products, which have matrices of their own.
     let peak_memory_bytes = peak_memory();
-    let of_integers = Model::load(&args.model)?.form() == Form::Int8;
-    let rate = operations.map(|_| highest(&rates(), of_integers));
+    let rate = operations.map(|_| highest(&rates(), translator.form() == Form::Int8));
     let cpu_seconds = (!cpus.is_empty()).then(|| median(&mut cpus));
     let floor = operations.zip(rate).map(|(operations, rate)| operations / rate);
     let report = Translating {

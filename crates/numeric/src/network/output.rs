@@ -50,8 +50,8 @@ impl Output {
     }
 
     /// What a row is multiplied by to score all words, or those of a shortlist.
-    pub(super) fn weights<'o>(&'o self, shortlist: Option<&'o Shortlist>) -> impl Iterator<Item = &'o Weight> {
-        [shortlist.map_or_else(|| self.all().weight, |shortlist| &shortlist.layer.weight)].into_iter()
+    pub(super) fn weight<'o>(&'o self, shortlist: Option<&'o Shortlist>) -> &'o Weight {
+        shortlist.map_or_else(|| self.all().weight, |shortlist| &shortlist.layer.weight)
     }
 
     /// These words, in rising order.
