@@ -88,7 +88,8 @@ impl AttendingLayer {
         match (seen, attention) {
             (Seen::Memory(memory), Some(attention)) => {
                 let teacher = Teacher { projected, initial, dropout, padding: padding.clone(), alignments };
-                let outputs = decoder_sequence(teacher, memory, &attention.weights(&self.context_weight), &recurrent);
+                let outputs =
+                    decoder_sequence(teacher, memory, &attention.weights(&self.context_weight), &recurrent, None);
                 if !alignments {
                     return (outputs, None);
                 }
