@@ -210,13 +210,15 @@ fn model() -> impl Strategy<Value = ModelConfig> {
     );
     let reset = proptest::sample::select(vec![Reset::Before, Reset::After]);
     let initialization = proptest::sample::select(vec![Initialization::Paper, Initialization::Xavier]);
-    (sizes, dropout, reset, initialization, any::<bool>()).prop_map(
+    let decoder = proptest::sample::select(vec![Decoder::Gru, Decoder::Conditional]);
+    (sizes, dropout, reset, initialization, any::<bool>(), decoder).prop_map(
         |(
             (m, n, decoder, attention, l, encoder_layers, decoder_layers),
             dropout,
             reset,
             initialization,
             tie_output,
+            decoder,
         )| {
             ModelConfig {
                 embedding: m,
@@ -226,7 +228,10 @@ fn model() -> impl Strategy<Value = ModelConfig> {
                 readout: if tie_output { m } else { l },
                 encoder_layers,
                 decoder_layers,
-                attention: Attention::Additive,
+                attention: Attention::Hops,
+                decoder,
+                input_feeding: tie_output,
+                attention_options: AttentionOptions { hops: encoder_layers, ..AttentionOptions::default() },
                 reset,
                 share_embeddings: false,
                 tie_output,

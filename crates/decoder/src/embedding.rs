@@ -24,6 +24,11 @@ impl Ids {
     pub fn new(ids: &[i32], batch: usize, device: &Device) -> Self {
         Self { host: ids.to_vec(), len: ids.len() / batch, batch, device: integers(ids, device) }
     }
+
+    /// `[len, batch]`.
+    pub fn size(&self) -> [usize; 2] {
+        [self.len, self.batch]
+    }
 }
 
 /// The rows that will be looked up in tables, each named with the ids: by table, in ascending order.
@@ -68,13 +73,17 @@ impl Lookups {
 pub struct Loss {
     /// In nats, summed over target tokens: `[1]`.
     pub nats: Tensor<1>,
+    /// What gradients are taken of: `nats`, and for hard attention something that makes them those of its expectation.
+    pub(crate) objective: Tensor<1>,
     pub(crate) lookups: Lookups,
+    /// The mean log p of a target token, with which attention that draws positions is [rewarded](RnnSearch::rewarded).
+    pub(crate) reward: Option<f64>,
 }
 
 impl Loss {
     /// The gradients of the loss divided by `tokens`, for every parameter it depends on, by name.
     pub fn gradients(&self, model: &RnnSearch, tokens: usize) -> BTreeMap<String, Gradient> {
-        let mut tape = self.nats.clone().div_scalar(tokens as f64).backward();
+        let mut tape = self.objective.clone().div_scalar(tokens as f64).backward();
         let mut gradients = dense_gradients(model, &mut tape);
         let mut tables: BTreeMap<&str, (Vec<i32>, Vec<Tensor<2>>)> = BTreeMap::new();
         for LookedUp { table, ids, rows } in &self.lookups.0 {

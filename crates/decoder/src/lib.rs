@@ -19,8 +19,8 @@ mod model;
 mod names;
 mod readout;
 mod recurrent;
+mod reinforce;
 
-pub use attention::Attention;
 pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
 pub use names::{Gradient, ShapeMismatch, Values, check_shapes, load_parameters, parameter_name, parameters};

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use rayon::prelude::*;
-use rnnsearch_config::ModelConfig;
+use rnnsearch_config::{Attention, Decoder, ModelConfig};
 use rnnsearch_corpus::Padded;
 use rnnsearch_decoder::{DecoderState, RnnSearch, Source};
 use rnnsearch_kernels::{Kernel, kernel_of};
@@ -20,7 +20,7 @@ pub(crate) enum Engine {
         /// What words it is to be among; where there are several networks, all.
         shortlist: Option<Shortlist>,
     },
-    /// Tensor operations, on any device; each network with its settings.
+    /// Tensor operations, on any device and for all kinds of networks; each with its settings.
     Plain { networks: Vec<(RnnSearch, ModelConfig)>, device: Device },
 }
 
@@ -49,16 +49,17 @@ pub(crate) trait Task: Sync {
 }
 
 impl Engine {
-    /// The engine for a device.
+    /// The engine for a device: the packed one on the CPU, if it knows all of the models.
     pub(crate) fn new(models: &[Model], device: &Device) -> Self {
+        let known = models.iter().all(|model| is_known(&model.config.model));
         match kernel_of(device) {
-            Kernel::Fused => {
+            Kernel::Fused if known => {
                 let shortlist = models[0].shortlist.clone().filter(|_| models.len() == 1);
                 let network =
                     |model: &Model| Network::new(&model.parameters(), model.config.model.reset, shortlist.is_some());
                 Self::Packed { networks: models.iter().map(network).collect(), shortlist }
             }
-            Kernel::Plain => {
+            _ => {
                 let network = |model: &Model| (model.network(device), model.config.model.clone());
                 Self::Plain { networks: models.iter().map(network).collect(), device: device.clone() }
             }
@@ -116,6 +117,13 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether [`Network`] is the network that these settings describe; the others are computed with tensor operations.
+fn is_known(model: &ModelConfig) -> bool {
+    matches!(model.attention, Attention::Additive | Attention::None)
+        && model.decoder == Decoder::Gru
+        && !model.input_feeding
 }
 
 /// Runs a task with one network, or the mean of several.
@@ -232,7 +240,7 @@ mod tests {
     use std::sync::Arc;
 
     use rnnsearch_alignment::Link;
-    use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
+    use rnnsearch_config::{Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
     use rnnsearch_numeric::network::Parameter;

@@ -44,6 +44,7 @@ impl Learner {
         with_precision(config.training.precision, || {
             let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
             let gradients = Gradients::of(&loss, batch.target_tokens, self.model());
+            self.model = self.model.take().map(|model| model.rewarded(&loss));
             (f64::from(loss.nats.into_scalar::<f32>()), gradients)
         })
     }
