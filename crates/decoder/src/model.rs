@@ -103,13 +103,13 @@ struct Lesson<'a> {
 }
 
 /// What came of known targets.
-struct Taught {
+pub(crate) struct Taught {
     /// t_i, `[tgt_len, batch, l]`.
-    readout: Tensor<3>,
+    pub(crate) readout: Tensor<3>,
     /// α_i, `[tgt_len, batch, src_len]`, where it was computed step by step.
-    alignments: Option<Tensor<3>>,
+    pub(crate) alignments: Option<Tensor<3>>,
     /// The positions that were picked: see [`Decoded`].
-    picked: Option<Tensor<3>>,
+    pub(crate) picked: Option<Tensor<3>>,
 }
 
 /// The dropout of a layer: of its states in the recurrent products, and of what comes from the layer below.
@@ -401,7 +401,7 @@ impl RnnSearch {
     }
 
     /// Runs over known targets.
-    fn teach(
+    pub(crate) fn teach(
         &self,
         batch: &Batch,
         config: &ModelConfig,

@@ -57,3 +57,128 @@ impl Tries {
 fn from_here_on(values: Tensor<2>) -> Tensor<2> {
     values.clone().sum_dim(0) - values.clone().cumsum(0) + values
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use burn::tensor::Device;
+    use rnnsearch_config::{Attention, Initialization, ModelConfig};
+
+    use super::*;
+    use crate::attention::Draw;
+    use crate::embedding::Lookups;
+    use crate::{Batch, Gradient, ModelSettings, RnnSearch, Source, Values, load_parameters, parameters};
+
+    const WORDS: usize = 7;
+
+    fn config() -> ModelConfig {
+        ModelConfig {
+            attention: Attention::Hard,
+            embedding: 3,
+            encoder_hidden: 2,
+            decoder_hidden: 3,
+            attention_hidden: 3,
+            readout: 3,
+            initialization: Initialization::Xavier,
+            attention_options: AttentionOptions { entropy_weight: 0.0, ..AttentionOptions::default() },
+            ..ModelConfig::default()
+        }
+    }
+
+    fn settings() -> ModelSettings {
+        ModelSettings { config: config(), source_words: WORDS, target_words: WORDS }
+    }
+
+    /// Large weights, and a baseline that is not 0.
+    fn weights(device: &Device) -> BTreeMap<String, Values> {
+        let mut all = parameters(&RnnSearch::new(&settings(), 5, device));
+        all.values_mut().flat_map(|(_, values)| values).for_each(|value| *value *= 3.0);
+        all.get_mut("attention.baseline").unwrap().1[0] = -1.3;
+        all
+    }
+
+    fn model(weights: BTreeMap<String, Values>, device: &Device) -> RnnSearch {
+        load_parameters(RnnSearch::blank(&settings(), device), weights).unwrap()
+    }
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.try_into_vec_as::<f32>().unwrap()
+    }
+
+    /// Two source words and three target words: the eight ways to look at them, one word a step.
+    fn ways() -> impl Iterator<Item = Vec<Draw>> {
+        // The first position is drawn by 0, and the last by what is nearly 1.
+        let draw = |second: bool| Draw::Pick(vec![Some(if second { 0.999_999_9 } else { 0.0 })]);
+        (0..8).map(move |way| (0..3).map(|step| draw(way >> step & 1 == 1)).collect())
+    }
+
+    fn batch(device: &Device) -> Batch {
+        Batch::new(Source::new(&[4, 6], &[2], device), &[2, 5, 4], &[5, 4, 6], &[3], device)
+    }
+
+    /// The probability of a way, and the loss it leads to.
+    fn outcome(model: &RnnSearch, way: &[Draw], device: &Device) -> (f64, f64) {
+        let taught = model.teach(&batch(device), &config(), &mut Lookups::default(), None, way);
+        let (alignments, picked) = (values(taught.alignments.unwrap()), values(taught.picked.unwrap()));
+        let looked = alignments.iter().zip(&picked).filter(|(_, picked)| **picked == 1.0);
+        let loss = model.loss_of_draws(&batch(device), &config(), 0.0, None, way);
+        (looked.map(|(weight, _)| f64::from(*weight)).product(), f64::from(values(loss.nats)[0]))
+    }
+
+    #[test]
+    fn the_mean_gradient_is_that_of_the_expected_loss() {
+        let device = Device::flex().autodiff();
+        let direction = |name: &str, i: usize| ((i * 7919 + name.len() * 104_729) % 13) as f32 / 6.0 - 1.0;
+        let model_now = model(weights(&device), &device);
+        let mut slope = 0.0;
+        for way in ways() {
+            let (probability, _) = outcome(&model_now, &way, &device);
+            let loss = model_now.loss_of_draws(&batch(&device), &config(), 0.0, None, &way);
+            for (name, gradient) in loss.gradients(&model_now, 1) {
+                let (places, gradient): (Vec<usize>, Vec<f32>) = match gradient {
+                    Gradient::Dense(all) => (0..).zip(values(all)).unzip(),
+                    Gradient::Rows { rows, values: given } => {
+                        rows.into_iter().flat_map(|row| row * 3..row * 3 + 3).zip(values(given)).unzip()
+                    }
+                };
+                let along = places.iter().zip(gradient).map(|(&i, g)| f64::from(g * direction(&name, i)));
+                slope += probability * along.sum::<f64>();
+            }
+        }
+        let expected = |by: f32| -> f64 {
+            let mut moved = weights(&device);
+            for (name, (_, values)) in moved.iter_mut().filter(|(name, _)| *name != "attention.baseline") {
+                values.iter_mut().enumerate().for_each(|(i, value)| *value += by * direction(name, i));
+            }
+            let moved = model(moved, &device);
+            let outcomes: Vec<(f64, f64)> = ways().map(|way| outcome(&moved, &way, &device)).collect();
+            let all: f64 = outcomes.iter().map(|(probability, _)| probability).sum();
+            assert!((all - 1.0).abs() < 1e-5, "the ways are all there are: {all}");
+            outcomes.iter().map(|(probability, loss)| probability * loss).sum()
+        };
+        let epsilon = 1e-3;
+        let difference = (expected(epsilon) - expected(-epsilon)) / (2.0 * f64::from(epsilon));
+        assert!((difference - slope).abs() < 5e-3 * slope.abs().max(1.0), "{slope} but {difference}");
+        let of_expectation = model_now.loss_of_draws(&batch(&device), &config(), 0.0, None, &[]);
+        assert!(of_expectation.reward.is_none(), "what is not drawn is not rewarded");
+    }
+
+    #[test]
+    fn sums_from_here_on_and_entropy() {
+        let device = Device::flex();
+        let values_of = Tensor::<2>::from_floats([[1.0, 5.0], [2.0, 0.0], [4.0, 0.0]], &device);
+        assert_eq!(values(from_here_on(values_of)), [7.0, 5.0, 6.0, 0.0, 4.0, 0.0]);
+        // One token, looked at with probability ½: the penalty is -(w_r (R - b) ln ½ + w_e ln 2), with R - b = -3 + 1.
+        let tries = Tries {
+            alignments: Tensor::from_floats([[[0.5, 0.5, 0.0]]], &device),
+            picked: Tensor::from_floats([[[0.0, 1.0, 0.0]]], &device),
+            rewards: Tensor::from_floats([[-3.0]], &device),
+            real: Tensor::ones([1, 1], &device),
+        };
+        let options = AttentionOptions { reinforce_weight: 2.0, entropy_weight: 0.5, ..AttentionOptions::default() };
+        let penalty = values(tries.penalty(Tensor::from_floats([-1.0], &device), &options))[0];
+        let expected = -(2.0 * -2.0 * 0.5f32.ln() + 0.5 * 2f32.ln());
+        assert!((penalty - expected).abs() < 1e-6, "{penalty} instead of {expected}");
+    }
+}
