@@ -39,6 +39,8 @@ impl Kind for Sparsemax {
 
 /// The nearest distribution to each row.
 pub(super) fn sparsemax(energies: Tensor<2>) -> Tensor<2> {
+    // It does not depend on their height; from 0 downwards, a weight of 1 is exact.
+    let energies = energies.clone() - energies.max_dim(1).detach();
     let support = support(energies.clone().detach());
     let size = support.clone().sum_dim(1);
     // Within its support the function is linear, so that this has its gradient too.
