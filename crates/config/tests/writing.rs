@@ -278,6 +278,14 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
                 patience: counts.1,
                 min_learning_rate: rates.2 * factor,
             },
+            alignment: AlignmentConfig {
+                guided: rates.4,
+                guided_decay: factor,
+                read: Reading::Next,
+                coverage: factor,
+                doubly_stochastic: rates.4,
+                entropy: factor,
+            },
         },
     )
 }

@@ -25,9 +25,9 @@ impl Ids {
         Self { host: ids.to_vec(), len: ids.len() / batch, batch, device: integers(ids, device) }
     }
 
-    /// `[len, batch]`.
-    pub fn size(&self) -> [usize; 2] {
-        [self.len, self.batch]
+    /// The number of positions.
+    pub fn len(&self) -> usize {
+        self.len
     }
 }
 
@@ -71,19 +71,23 @@ impl Lookups {
 /// The loss of a batch.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    /// In nats, summed over target tokens: `[1]`.
+    /// The cross-entropy in nats, summed over target tokens: `[1]`.
     pub nats: Tensor<1>,
-    /// What gradients are taken of: `nats`, and for hard attention something that makes them those of its expectation.
-    pub(crate) objective: Tensor<1>,
+    /// What is added for the sake of the alignments, weighted: `[1]`.
+    pub alignment: Option<Tensor<1>>,
+    /// What makes the gradients those of the expected loss, where attention draws positions: `[1]`.
+    pub(crate) penalty: Option<Tensor<1>>,
     pub(crate) lookups: Lookups,
     /// The mean log p of a target token, with which attention that draws positions is [rewarded](RnnSearch::rewarded).
     pub(crate) reward: Option<f64>,
 }
 
 impl Loss {
-    /// The gradients of the loss divided by `tokens`, for every parameter it depends on, by name.
+    /// The gradients of the whole loss divided by `tokens`, for every parameter it depends on, by name.
     pub fn gradients(&self, model: &RnnSearch, tokens: usize) -> BTreeMap<String, Gradient> {
-        let mut tape = self.objective.clone().div_scalar(tokens as f64).backward();
+        let more = [&self.alignment, &self.penalty].into_iter().flatten();
+        let whole = more.fold(self.nats.clone(), |sum, nats| sum + nats.clone());
+        let mut tape = whole.div_scalar(tokens as f64).backward();
         let mut gradients = dense_gradients(model, &mut tape);
         let mut tables: BTreeMap<&str, (Vec<i32>, Vec<Tensor<2>>)> = BTreeMap::new();
         for LookedUp { table, ids, rows } in &self.lookups.0 {

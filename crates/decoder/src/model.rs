@@ -11,6 +11,7 @@ use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Annotations, Encoder, Gru};
 use rnnsearch_kernels::{Dropout, Padding, output_loss, plain};
 
+use crate::Objective;
 use crate::attention::{Attention, Draw, Past};
 use crate::embedding::{Ids, Lookups, Loss, rows_of};
 use crate::readout::Readout;
@@ -80,6 +81,8 @@ pub struct Batch {
     targets: Tensor<1, Int>,
     /// The number of real target tokens.
     pub target_tokens: usize,
+    /// What guided alignment teaches, `[tgt_len, batch, src_len]`.
+    guide: Option<Tensor<3>>,
 }
 
 /// The state of the decoder between two steps.
@@ -100,13 +103,15 @@ struct Lesson<'a> {
     start: DecoderState,
     padding: &'a Padding,
     draws: &'a [Draw],
+    /// Whether the alignments are wanted.
+    alignments: bool,
 }
 
 /// What came of known targets.
 pub(crate) struct Taught {
     /// t_i, `[tgt_len, batch, l]`.
     pub(crate) readout: Tensor<3>,
-    /// α_i, `[tgt_len, batch, src_len]`, where it was computed step by step.
+    /// α_i, `[tgt_len, batch, src_len]`, 0 where the target is padding; none where they were neither wanted nor come by themselves.
     pub(crate) alignments: Option<Tensor<3>>,
     /// The positions that were picked: see [`Decoded`].
     pub(crate) picked: Option<Tensor<3>>,
@@ -162,7 +167,17 @@ impl Batch {
             target_tokens: real.len(),
             targets: integers(&words, [words.len()], device),
             real: integers(&real, [real.len()], device),
+            guide: None,
         }
+    }
+
+    /// With what guided alignment teaches: for each target position a distribution over the source positions, or zeros,
+    /// `[tgt_len, batch, src_len]`, row by row.
+    pub fn guided(self, guide: Vec<f32>, device: &Device) -> Self {
+        let [tgt_len, batch] = [self.previous.len(), self.padding.lengths().len()];
+        let src_len = guide.len() / (tgt_len * batch);
+        let guide = Tensor::from_data(TensorData::new(guide, [tgt_len, batch, src_len]), device);
+        Self { guide: Some(guide), ..self }
     }
 }
 
@@ -234,32 +249,37 @@ impl RnnSearch {
         }
     }
 
-    /// The cross-entropy of a batch.
-    ///
-    /// `smoothing` is the share of the target distribution that all words get equally. `dropout` is given while training; kinds
-    /// of attention that leave something to chance draw from it too.
-    pub fn loss(&self, batch: &Batch, config: &ModelConfig, smoothing: f64, mut dropout: Option<&mut Dropout>) -> Loss {
-        let [[src_len, _], [tgt_len, sentences]] = [&batch.source.ids, &batch.previous].map(Ids::size);
+    /// The loss of a batch. `dropout` is given while training; attention that leaves something to chance draws from it too.
+    pub fn loss(
+        &self,
+        batch: &Batch,
+        config: &ModelConfig,
+        objective: &Objective,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Loss {
         let draws = match (&self.attention, dropout.as_deref_mut()) {
             (Some(attention), Some(random)) => {
-                attention.draws([tgt_len, sentences, src_len], random, &self.output_bias.val().device())
+                let size = [batch.previous.len(), batch.padding.lengths().len(), batch.source.ids.len()];
+                attention.draws(size, random, &self.output_bias.val().device())
             }
             _ => Vec::new(),
         };
-        self.loss_of_draws(batch, config, smoothing, dropout, &draws)
+        self.loss_of_draws(batch, config, objective, dropout, &draws)
     }
 
-    /// The cross-entropy of a batch with given random choices of attention.
+    /// The loss of a batch with given random choices of attention.
     pub(crate) fn loss_of_draws(
         &self,
         batch: &Batch,
         config: &ModelConfig,
-        smoothing: f64,
+        objective: &Objective,
         mut dropout: Option<&mut Dropout>,
         draws: &[Draw],
     ) -> Loss {
         let mut lookups = Lookups::default();
-        let taught = self.teach(batch, config, &mut lookups, dropout.as_deref_mut(), draws);
+        let terms = &objective.alignment;
+        let wanted = terms.any(batch.guide.is_some());
+        let taught = self.teach(batch, config, wanted, &mut lookups, dropout.as_deref_mut(), draws);
         let [tgt_len, sentences, units] = taught.readout.dims();
         let readout = match dropout {
             Some(d) => d.sequence(taught.readout, config.dropout.readout, config.dropout.variational),
@@ -267,15 +287,20 @@ impl RnnSearch {
         };
         let readout = readout.reshape([tgt_len * sentences, units]);
         let readout = if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) };
-        let tries = match (taught.alignments, taught.picked) {
+        let tries = match (&taught.alignments, taught.picked) {
             (Some(alignments), Some(picked)) => {
                 let rewards = self.token_log_probs(readout.clone(), batch).reshape([tgt_len, sentences]);
-                Some(Tries { alignments, picked, rewards, real: batch.padding.real() })
+                Some(Tries { alignments: alignments.clone(), picked, rewards, real: batch.padding.real() })
             }
             _ => None,
         };
-        let nats = output_loss(readout, self.output_weight(), self.output_bias.val(), batch.targets.clone(), smoothing);
-        let loss = Loss { objective: nats.clone(), nats, lookups, reward: None };
+        let (weight, bias) = (self.output_weight(), self.output_bias.val());
+        let nats = output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing);
+        let alignment = taught.alignments.filter(|_| wanted).map(|alignments| {
+            let guide = batch.guide.as_ref().filter(|_| terms.guided > 0.0);
+            terms.loss(&alignments, guide, &batch.source.padding.real().swap_dims(0, 1))
+        });
+        let loss = Loss { nats, alignment, penalty: None, lookups, reward: None };
         match (tries, self.attention.as_ref().and_then(Attention::hard)) {
             (Some(tries), Some(hard)) => tries.teach(loss, hard, &config.attention_options),
             _ => loss,
@@ -284,12 +309,12 @@ impl RnnSearch {
 
     /// log p of every target token, without a gradient, 0 at padding: `[tgt_len * batch]`. `readout` is t_i of the real tokens.
     fn token_log_probs(&self, readout: Tensor<2>, batch: &Batch) -> Tensor<1> {
-        let [tgt_len, sentences] = batch.previous.size();
+        let positions = batch.previous.len() * batch.padding.lengths().len();
         let logits = readout.detach().matmul(self.output_weight().detach());
         let log_probs = log_softmax(logits + self.output_bias.val().detach().unsqueeze(), 1);
         let words = batch.targets.clone().reshape([batch.target_tokens, 1]);
         let of_targets = log_probs.gather(1, words).reshape([batch.target_tokens]);
-        let zeros = Tensor::zeros([tgt_len * sentences], &of_targets.device());
+        let zeros = Tensor::zeros([positions], &of_targets.device());
         zeros.select_assign(0, batch.real.clone(), of_targets, IndexingUpdateOp::Add)
     }
 
@@ -405,6 +430,7 @@ impl RnnSearch {
         &self,
         batch: &Batch,
         config: &ModelConfig,
+        alignments: bool,
         lookups: &mut Lookups,
         mut dropout: Option<&mut Dropout>,
         draws: &[Draw],
@@ -416,21 +442,23 @@ impl RnnSearch {
             Some(d) => d.sequence(embedded, config.dropout.embedding, config.dropout.variational),
             None => embedded,
         };
-        let lesson = Lesson { embedded, start, padding: &batch.padding, draws };
-        match config.input_feeding {
+        let lesson = Lesson { embedded, start, padding: &batch.padding, draws, alignments };
+        let taught = match config.input_feeding {
             true => self.teach_step_by_step(lesson, config, dropout),
             false => self.teach_layer_by_layer(lesson, config, dropout),
-        }
+        };
+        let real = batch.padding.real().unsqueeze_dim::<3>(2);
+        Taught { alignments: taught.alignments.map(|alignments| alignments * real), ..taught }
     }
 
     /// Each layer runs over all targets before the next does, and then the readout.
     fn teach_layer_by_layer(&self, lesson: Lesson, config: &ModelConfig, dropout: Option<&mut Dropout>) -> Taught {
-        let Lesson { embedded, start, padding, draws } = lesson;
+        let Lesson { embedded, start, padding, draws, alignments } = lesson;
         let ([tgt_len, sentences, m], [_, n]) = (embedded.dims(), start.layers[0].dims());
         let masks = self.masks(tgt_len, &start, config, dropout);
         let (mask, initial) = (masks[0].recurrent.clone(), start.layers[0].clone());
         let view = self.view(&start.seen, config);
-        let decoded = self.decoder.forward(embedded.clone(), initial, mask, padding, view, draws);
+        let decoded = self.decoder.forward(embedded.clone(), initial, mask, (padding, alignments), view, draws);
         let mut joined = decoded.joined;
         let [_, _, width] = joined.dims();
         for ((gru, initial), masks) in self.upper.iter().zip(&start.layers[1..]).zip(&masks[1..]) {

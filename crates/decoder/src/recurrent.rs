@@ -147,13 +147,14 @@ impl AttendingLayer {
     }
 
     /// Runs over known previous words: `embedded` is E y_{i-1}, `[tgt_len, batch, m]`, and `initial` is s_0. `draws` has an entry
-    /// a step, or none. A layer with input feeding cannot run ahead of the readout: see [`step`](Self::step).
+    /// a step, or none; `alignments` says whether these are needed. A layer with input feeding cannot run ahead of the readout: see
+    /// [`step`](Self::step).
     pub fn forward(
         &self,
         embedded: Tensor<3>,
         initial: Tensor<2>,
         dropout: Option<Tensor<3>>,
-        padding: &Padding,
+        (padding, alignments): (&Padding, bool),
         view: View,
         draws: &[Draw],
     ) -> Decoded<3> {
@@ -162,11 +163,17 @@ impl AttendingLayer {
         let projected = self.gru.project(embedded);
         match (view.seen, view.attention, &self.context_weight) {
             (Seen::Memory(memory), Some(Attention::Additive(additive)), Some(weight)) => {
-                let teacher = Teacher { projected, initial, dropout, padding: padding.clone() };
+                let teacher = Teacher { projected, initial, dropout, padding: padding.clone(), alignments };
                 let (annotations, keys) = (memory.values.clone(), memory.keys.clone());
                 let memory = rnnsearch_kernels::Memory { annotations, keys, bias: memory.bias.clone() };
                 let joined = decoder_sequence(teacher, &memory, &additive.weights(weight.val()), &recurrent);
-                Decoded { joined, alignment: None, picked: None }
+                if !alignments {
+                    return Decoded { joined, alignment: None, picked: None };
+                }
+                let [_, _, width] = joined.dims();
+                let end = width - view.seen.src_len();
+                let columns = |from: usize, to: usize| joined.clone().slice([0..tgt_len, 0..batch, from..to]);
+                Decoded { joined: columns(0, end), alignment: Some(columns(end, width)), picked: None }
             }
             (Seen::Fixed(context), _, Some(weight)) => {
                 let taken = context.clone().matmul(weight.val()).unsqueeze_dim::<3>(0);

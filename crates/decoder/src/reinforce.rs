@@ -35,9 +35,9 @@ impl Tries {
     /// A loss from which α learns too.
     pub fn teach(self, loss: Loss, hard: &Hard, options: &AttentionOptions) -> Loss {
         let reward = (self.rewards.clone().sum() / self.real.clone().sum()).into_scalar::<f32>();
-        let objective = loss.objective + self.penalty(hard.baseline.val().detach(), options);
+        let penalty = Some(self.penalty(hard.baseline.val().detach(), options));
         // What is not finite would stay in the average for ever.
-        Loss { objective, reward: reward.is_finite().then_some(f64::from(reward)), ..loss }
+        Loss { penalty, reward: reward.is_finite().then_some(f64::from(reward)), ..loss }
     }
 
     fn penalty(self, baseline: Tensor<1>, options: &AttentionOptions) -> Tensor<1> {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::attention::Draw;
     use crate::embedding::Lookups;
-    use crate::{Batch, Gradient, ModelSettings, RnnSearch, Source, Values, load_parameters, parameters};
+    use crate::{Batch, Gradient, ModelSettings, Objective, RnnSearch, Source, Values, load_parameters, parameters};
 
     const WORDS: usize = 7;
 
@@ -119,10 +119,10 @@ mod tests {
 
     /// The probability of a way, and the loss it leads to.
     fn outcome(model: &RnnSearch, way: &[Draw], device: &Device) -> (f64, f64) {
-        let taught = model.teach(&batch(device), &config(), &mut Lookups::default(), None, way);
+        let taught = model.teach(&batch(device), &config(), false, &mut Lookups::default(), None, way);
         let (alignments, picked) = (values(taught.alignments.unwrap()), values(taught.picked.unwrap()));
         let looked = alignments.iter().zip(&picked).filter(|(_, picked)| **picked == 1.0);
-        let loss = model.loss_of_draws(&batch(device), &config(), 0.0, None, way);
+        let loss = model.loss_of_draws(&batch(device), &config(), &Objective::default(), None, way);
         (looked.map(|(weight, _)| f64::from(*weight)).product(), f64::from(values(loss.nats)[0]))
     }
 
@@ -134,7 +134,7 @@ mod tests {
         let mut slope = 0.0;
         for way in ways() {
             let (probability, _) = outcome(&model_now, &way, &device);
-            let loss = model_now.loss_of_draws(&batch(&device), &config(), 0.0, None, &way);
+            let loss = model_now.loss_of_draws(&batch(&device), &config(), &Objective::default(), None, &way);
             for (name, gradient) in loss.gradients(&model_now, 1) {
                 let (places, gradient): (Vec<usize>, Vec<f32>) = match gradient {
                     Gradient::Dense(all) => (0..).zip(values(all)).unzip(),
@@ -160,7 +160,7 @@ mod tests {
         let epsilon = 1e-3;
         let difference = (expected(epsilon) - expected(-epsilon)) / (2.0 * f64::from(epsilon));
         assert!((difference - slope).abs() < 5e-3 * slope.abs().max(1.0), "{slope} but {difference}");
-        let of_expectation = model_now.loss_of_draws(&batch(&device), &config(), 0.0, None, &[]);
+        let of_expectation = model_now.loss_of_draws(&batch(&device), &config(), &Objective::default(), None, &[]);
         assert!(of_expectation.reward.is_none(), "what is not drawn is not rewarded");
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
 use rnnsearch_config::{Attention, AttentionOptions, Decoder, Initialization, ModelConfig};
-use rnnsearch_decoder::{Batch, Gradient, ModelSettings, RnnSearch, Source, Values, load_parameters, parameters};
+use rnnsearch_decoder::{
+    AlignmentTerms, Batch, Gradient, ModelSettings, Objective, RnnSearch, Source, Values, load_parameters, parameters,
+};
 use rnnsearch_kernels::Dropout;
 
 const WORDS: usize = 12;
@@ -112,6 +114,23 @@ fn batch(pairs: &[(Vec<i32>, Vec<i32>)], device: &Device) -> Batch {
     Batch::new(source(pairs, device), &previous, &ids, &lengths, device)
 }
 
+/// An objective with every term that asks something of the alignments.
+fn taught() -> Objective {
+    let alignment = AlignmentTerms { guided: 0.7, coverage: 0.4, doubly_stochastic: 0.3, entropy: 0.2 };
+    Objective { smoothing: 0.1, alignment }
+}
+
+/// A batch where word i of each target is linked to word i of the source, if it has so many.
+fn guided(pairs: &[(Vec<i32>, Vec<i32>)], device: &Device) -> Batch {
+    let longest = |side: fn(&(Vec<i32>, Vec<i32>)) -> usize| pairs.iter().map(side).max().unwrap();
+    let (src_len, tgt_len) = (longest(|pair| pair.0.len()), longest(|pair| pair.1.len()));
+    let mut guide = vec![0.0; tgt_len * pairs.len() * src_len];
+    for (row, (source, target)) in pairs.iter().enumerate() {
+        (0..source.len().min(target.len())).for_each(|i| guide[(i * pairs.len() + row) * src_len + i] = 1.0);
+    }
+    batch(pairs, device).guided(guide, device)
+}
+
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.try_into_vec_as::<f32>().unwrap()
 }
@@ -163,7 +182,7 @@ fn a_sentence_gives_the_same_alone_as_in_any_batch() {
 fn known_targets_give_what_steps_give() {
     for config in configs() {
         let (model, pairs) = (model(&config, &Device::flex()), pairs());
-        let nats = values(model.loss(&batch(&pairs, &Device::flex()), &config, 0.0, None).nats)[0];
+        let nats = values(model.loss(&batch(&pairs, &Device::flex()), &config, &Objective::default(), None).nats)[0];
         let log_probs = steps(&model, &config, &pairs).into_iter().flatten().map(|(log_prob, _)| log_prob);
         assert_close(&format!("{config:?}"), nats, -log_probs.sum::<f32>());
     }
@@ -194,14 +213,16 @@ fn the_general_loop_agrees_with_the_fused_kernels() {
     joined.insert("attention.weight".into(), (vec![query[0] + key[0], query[1]], weight));
     let of_concat = load_parameters(RnnSearch::blank(&settings(&concat), &device), joined).unwrap();
     let of_additive = model(&additive, &device);
-    let batch = batch(&pairs(), &device);
+    let batch = guided(&pairs(), &device);
     let random = || Dropout::new(3, 5);
     let losses = [
-        of_additive.loss(&batch, &additive, 0.1, Some(&mut random())),
-        of_concat.loss(&batch, &concat, 0.1, Some(&mut random())),
+        of_additive.loss(&batch, &additive, &taught(), Some(&mut random())),
+        of_concat.loss(&batch, &concat, &taught(), Some(&mut random())),
     ];
     let nats = losses.each_ref().map(|loss| values(loss.nats.clone())[0]);
     assert_close("loss", nats[1], nats[0]);
+    let [of_fused, of_plain] = losses.each_ref().map(|loss| values(loss.alignment.clone().unwrap())[0]);
+    assert_close("alignment loss", of_plain, of_fused);
     let [fused, plain] = [losses[0].gradients(&of_additive, 1), losses[1].gradients(&of_concat, 1)];
     let dense = |gradient: &Gradient| match gradient {
         Gradient::Dense(all) => values(all.clone()),
@@ -223,12 +244,12 @@ fn the_general_loop_agrees_with_the_fused_kernels() {
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
     let device = Device::flex().autodiff();
-    let batch = batch(&pairs(), &device);
+    let batch = guided(&pairs(), &device);
     for mut config in configs() {
         (config.dropout.recurrent, config.dropout.hidden) = (0.2, 0.2);
         let loss = |model: &RnnSearch| {
             let mut dropout = (config.attention != Attention::Hard).then(|| Dropout::new(3, 5));
-            model.loss(&batch, &config, 0.1, dropout.as_mut())
+            model.loss(&batch, &config, &taught(), dropout.as_mut())
         };
         let begin = model(&config, &device);
         let all = loud(&config);
@@ -251,7 +272,8 @@ fn gradients_are_the_slopes_of_the_loss() {
                 values.iter_mut().enumerate().for_each(|(i, value)| *value += by * direction(name, i));
             }
             let model = load_parameters(RnnSearch::blank(&settings(&config), &device), moved).unwrap();
-            f64::from(values(loss(&model).nats)[0])
+            let loss = loss(&model);
+            f64::from(values(loss.nats)[0] + loss.alignment.map_or(0.0, |nats| values(nats)[0]))
         };
         let epsilon = 3e-4;
         let difference = (moved(epsilon) - moved(-epsilon)) / (2.0 * f64::from(epsilon));
@@ -265,7 +287,7 @@ fn every_weight_learns() {
     let device = Device::flex().autodiff();
     for config in configs() {
         let model = model(&config, &device);
-        let loss = model.loss(&batch(&pairs(), &device), &config, 0.0, Some(&mut Dropout::new(3, 4)));
+        let loss = model.loss(&batch(&pairs(), &device), &config, &Objective::default(), Some(&mut Dropout::new(3, 4)));
         let mut learning = loss.gradients(&model, 1);
         for (name, _) in parameters(&model) {
             let gradient = learning.remove(&name);
@@ -286,7 +308,7 @@ fn the_baseline_is_the_moving_average_of_rewards() {
     let batch = batch(&pairs(), &device);
     let mut expected = 0.0;
     for update in 0..3 {
-        let loss = model.loss(&batch, &config, 0.0, Some(&mut Dropout::new(1, update)));
+        let loss = model.loss(&batch, &config, &Objective::default(), Some(&mut Dropout::new(1, update)));
         // Unsmoothed, the loss is what the rewards sum up to.
         expected = 0.9 * expected - 0.1 * values(loss.nats.clone())[0] / batch.target_tokens as f32;
         model = model.rewarded(&loss);

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use rayon::prelude::*;
-use rnnsearch_config::{Attention, Decoder, ModelConfig};
+use rnnsearch_config::ModelConfig;
 use rnnsearch_corpus::Padded;
 use rnnsearch_decoder::{DecoderState, RnnSearch, Source};
 use rnnsearch_kernels::{Kernel, kernel_of};
@@ -51,7 +51,7 @@ pub(crate) trait Task: Sync {
 impl Engine {
     /// The engine for a device: the packed one on the CPU, if it knows all of the models.
     pub(crate) fn new(models: &[Model], device: &Device) -> Self {
-        let known = models.iter().all(|model| is_known(&model.config.model));
+        let known = models.iter().all(Model::can_be_packed);
         match kernel_of(device) {
             Kernel::Fused if known => {
                 let shortlist = models[0].shortlist.clone().filter(|_| models.len() == 1);
@@ -117,13 +117,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// Whether [`Network`] is the network that these settings describe; the others are computed with tensor operations.
-fn is_known(model: &ModelConfig) -> bool {
-    matches!(model.attention, Attention::Additive | Attention::None)
-        && model.decoder == Decoder::Gru
-        && !model.input_feeding
 }
 
 /// Runs a task with one network, or the mean of several.
@@ -240,7 +233,7 @@ mod tests {
     use std::sync::Arc;
 
     use rnnsearch_alignment::Link;
-    use rnnsearch_config::{Initialization, Reset, StopRule, TranslationConfig};
+    use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
     use rnnsearch_numeric::network::Parameter;

@@ -71,8 +71,13 @@ impl Step {
         let annotations = Tensor::cat(vec![ahead, back], 2).swap_dims(0, 1);
         let keys = annotations.clone().reshape([BATCH * LEN, 2 * n]).matmul(self.key_weight.clone());
         let memory = Memory { annotations, keys: keys.reshape([BATCH, LEN, n]), bias: self.padding.energy_bias() };
-        let teacher =
-            Teacher { projected, initial: self.initial.clone(), dropout: None, padding: self.padding.clone() };
+        let teacher = Teacher {
+            projected,
+            initial: self.initial.clone(),
+            dropout: None,
+            padding: self.padding.clone(),
+            alignments: false,
+        };
         let decoder = if fused { decoder_sequence } else { plain::decoder_sequence };
         let states = decoder(teacher, &memory, &self.attention, &self.recurrent).slice([0..LEN, 0..BATCH, 0..n]);
         let loss = if fused { output_loss } else { plain::output_loss };

@@ -94,6 +94,7 @@ pub(crate) fn decoder_sequence(
             lengths: lengths_of(&teacher.padding),
             dropout: teacher.dropout.map(on_host),
             reset: recurrent.reset,
+            alignments: teacher.alignments,
         },
     ))
 }

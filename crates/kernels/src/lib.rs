@@ -85,6 +85,8 @@ pub struct Teacher {
     pub dropout: Option<Tensor<3>>,
     /// How many words each target has.
     pub padding: Padding,
+    /// Whether the alignments are wanted too.
+    pub alignments: bool,
 }
 
 /// The weights of the readout's hidden layer.
@@ -134,7 +136,8 @@ pub fn gru_sequence(
 ///
 /// At step i, c_i is read from `memory` with the query s_{i-1}, and s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i]).
 ///
-/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`, which is 0 where the target is padding.
+/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`, or, where the alignments are wanted, [s_i ; c_i ; α_i], `[tgt_len, batch,
+/// n + 2n + src_len]`; it is 0 where the target is padding.
 pub fn decoder_sequence(
     teacher: Teacher,
     memory: &Memory,

@@ -115,10 +115,12 @@ pub fn decoder_sequence(
     let mut state = teacher.initial;
     let mut steps = Vec::with_capacity(tgt_len);
     for step in 0..tgt_len {
-        let (context, _) = attend(state.clone(), memory, attention);
+        let (context, alignment) = attend(state.clone(), memory, attention);
         let projected = at(&teacher.projected, step) + context.clone().matmul(attention.context.clone());
         state = gru_step(projected, state, recurrent, mask_at(teacher.dropout.as_ref(), step));
-        steps.push(Tensor::cat(vec![state.clone(), context], 1));
+        let mut output = vec![state.clone(), context];
+        output.extend(teacher.alignments.then_some(alignment));
+        steps.push(Tensor::cat(output, 1));
     }
     let outputs = Tensor::stack(steps, 0);
     match teacher.padding.is_full() {

@@ -168,6 +168,7 @@ fn decoder_equals_plain() {
                 initial: numbers.tensor([batch, n], 1.0, &device),
                 dropout: (masks > 0).then(|| numbers.mask([masks, batch, n], &device)),
                 padding: Padding::new(&targets, len, &device),
+                alignments: round % 3 == 1,
             };
             let [fused, plain] = [decoder_sequence, plain::decoder_sequence]
                 .map(|run| run(teacher.clone(), &memory, &weights, &recurrent));

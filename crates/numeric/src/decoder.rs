@@ -46,7 +46,8 @@ pub struct DecoderTape {
     gates: Vec<f32>,
     inner: Vec<f32>,
     queries: Vec<f32>,
-    alignments: Vec<f32>,
+    /// α_i, `[tgt_len, batch, src_len]`; 0 where either side is padding.
+    pub alignments: Vec<f32>,
 }
 
 /// The gradients of all that enters a [`Decoder`], in its shapes.
@@ -158,8 +159,15 @@ impl Decoder<'_> {
         }
     }
 
-    /// From the gradient of [s_i ; c_i], `[tgt_len, batch, n + annotation]`, those of the inputs.
-    pub fn backward(&self, outputs: &[f32], tape: &DecoderTape, d_outputs: &[f32]) -> DecoderGradients {
+    /// From the gradient of [s_i ; c_i], `[tgt_len, batch, n + annotation]`, and that of α_i, `[tgt_len, batch, src_len]`, where
+    /// the loss depends on it, those of the inputs.
+    pub fn backward(
+        &self,
+        outputs: &[f32],
+        tape: &DecoderTape,
+        d_outputs: &[f32],
+        d_alignments: Option<&[f32]>,
+    ) -> DecoderGradients {
         let Memory { src_len, annotation, attention, .. } = self.memory;
         let query = || Packed::new(Matrix::new(self.query, self.n, attention).transposed());
         let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n).transposed());
@@ -167,7 +175,8 @@ impl Decoder<'_> {
         let ((query, context), (cell, (previous, dropped))) =
             rayon::join(|| (query(), context()), || (cell(), self.previous(outputs)));
         let weights = WeightsBackward { query, context, cell };
-        let from = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_outputs };
+        let input = dropped.as_deref().unwrap_or(&previous);
+        let from = Read { tape, previous: &previous, input, d_outputs, d_alignments };
         let steps = outputs.len() / self.width();
         let mut d = Written {
             gates: vec![0.0; steps * 3 * self.n],
@@ -285,6 +294,7 @@ impl Decoder<'_> {
                     query: row(&from.tape.queries, i, attention),
                     v: self.energy,
                     alignment: row(&from.tape.alignments, i, src_len),
+                    d_alignment: from.d_alignments.map(|d| row(d, i, src_len)),
                     d_context,
                     d_energies: &mut d_energies,
                     d_query,
@@ -353,6 +363,7 @@ struct Read<'a> {
     previous: &'a [f32],
     input: &'a [f32],
     d_outputs: &'a [f32],
+    d_alignments: Option<&'a [f32]>,
 }
 
 /// What the steps backward write.

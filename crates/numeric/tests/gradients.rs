@@ -148,6 +148,7 @@ fn decoder() {
         let mask = if masked { numbers(batch * n, 9) } else { vec![1.0; batch * n] };
         let define = |x: &[Vec<f64>]| {
             let mut outputs = vec![0.0; len * batch * (n + annotation)];
+            let mut alignments = vec![0.0; len * batch * src_len];
             for b in 0..batch {
                 let mut state = x[1][b * n..(b + 1) * n].to_vec();
                 for i in 0..tgt[b] {
@@ -170,8 +171,12 @@ fn decoder() {
                     let output = &mut outputs[row * (n + annotation)..][..n + annotation];
                     output[..n].copy_from_slice(&state);
                     output[n..].copy_from_slice(&context);
+                    for (j, weight) in weights.iter().enumerate() {
+                        alignments[row * src_len + j] = weight / sum;
+                    }
                 }
             }
+            outputs.extend(alignments);
             outputs
         };
         let sizes = [
@@ -204,11 +209,13 @@ fn decoder() {
             reset,
         };
         let (outputs, tape) = decoder.forward(x[0].clone());
-        for (found, expected) in outputs.iter().zip(define(&inputs)) {
+        for (found, expected) in outputs.iter().chain(&tape.alignments).zip(define(&inputs)) {
             assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} is not {expected}");
         }
-        let weights = numbers(outputs.len(), 40);
-        let d = decoder.backward(&outputs, &tape, &narrow(&weights));
+        let weights = numbers(outputs.len() + tape.alignments.len(), 40);
+        let narrowed = narrow(&weights);
+        let (d_outputs, d_alignments) = narrowed.split_at(outputs.len());
+        let d = decoder.backward(&outputs, &tape, d_outputs, Some(d_alignments));
         let gradients = [
             Some(d.projected),
             Some(d.initial),

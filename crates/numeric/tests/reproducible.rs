@@ -91,7 +91,7 @@ fn decoder_on_threads_and_alone() {
     };
     same_on_all_threads(|| {
         let (outputs, tape) = decoder.forward(projected.clone());
-        let d = decoder.backward(&outputs, &tape, &d_outputs);
+        let d = decoder.backward(&outputs, &tape, &d_outputs, None);
         let sources = (d.annotations, d.keys);
         (outputs, d.projected, d.initial, sources, d.query, d.energy, d.context, d.weight)
     });

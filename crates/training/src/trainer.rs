@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::prelude::*;
-use rnnsearch_config::Config;
+use rnnsearch_config::{Config, Reading, TrainingConfig};
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
-use rnnsearch_decoder::RnnSearch;
+use rnnsearch_decoder::{Batch, RnnSearch};
 use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
 use serde_json::json;
 
 use crate::checkpoint::{Checkpoint, Position};
-use crate::learner::{Learner, clip};
+use crate::learner::{Learner, Losses, clip, objective};
 use crate::optimizer::{Optimizer, Update};
 use crate::validation::{Validation, merit, to_device};
 use crate::{Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport};
@@ -96,13 +96,15 @@ struct Trainer<'a> {
 /// Sums over the updates since the last one told in the log.
 struct Window {
     nats: f64,
+    /// What is added for the sake of the alignments.
+    alignment: Option<f64>,
     tokens: usize,
     begin: Instant,
 }
 
 impl Window {
     fn new() -> Self {
-        Self { nats: 0.0, tokens: 0, begin: Instant::now() }
+        Self { nats: 0.0, alignment: None, tokens: 0, begin: Instant::now() }
     }
 }
 
@@ -228,27 +230,31 @@ impl<'a> Trainer<'a> {
     /// One update of the weights from one batch.
     fn update(&mut self, indices: &[u32], batches: usize) -> Result<(), TrainingError> {
         let training = &self.config.training;
-        let batch = to_device(&PaddedBatch::new(&self.dataset, indices), &self.tracked);
+        let padded = PaddedBatch::new(&self.dataset, indices);
+        let batch = guided(to_device(&padded, &self.tracked), &padded, training, &self.tracked);
+        let objective = objective(training, self.position.epoch);
         self.position.update += 1;
         self.position.batch += 1;
-        let (nats, gradients) = self.learner.gradients(&batch, self.config, self.position.update);
+        let (losses, gradients) = self.learner.gradients(&batch, self.config, &objective, self.position.update);
         let norm = gradients.norm();
-        if !nats.is_finite() || !norm.is_finite() {
-            return self.skip(nats, norm);
+        if !losses.is_finite() || !norm.is_finite() {
+            return self.skip(losses, norm);
         }
         self.skipped = 0;
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
         self.learner.step(gradients, &Update { scale: clip(norm, training.clip_norm), learning_rate: rate });
-        self.window.nats += nats;
+        self.window.nats += losses.nats;
+        self.window.alignment = losses.alignment.map(|nats| nats + self.window.alignment.unwrap_or(0.0));
         self.window.tokens += batch.target_tokens;
         self.tell_progress(batches, norm, rate)
     }
 
     /// Leaves out an update that would spoil the weights.
-    fn skip(&mut self, nats: f64, norm: f64) -> Result<(), TrainingError> {
+    fn skip(&mut self, losses: Losses, norm: f64) -> Result<(), TrainingError> {
         self.skipped += 1;
         let update = self.position.update;
+        let nats = losses.nats + losses.alignment.unwrap_or(0.0);
         let text = format!("update {update} is left out: its loss is {nats} and the length of its gradient {norm}");
         self.run.log(&text)?;
         self.observer.warning(&text);
@@ -267,6 +273,7 @@ impl<'a> Trainer<'a> {
             batch: self.position.batch,
             batches,
             loss: self.window.nats / self.window.tokens as f64,
+            alignment_loss: self.window.alignment.map(|nats| nats / self.window.tokens as f64),
             gradient_norm,
             learning_rate,
             tokens_per_second: self.window.tokens as f64 / seconds,
@@ -361,6 +368,18 @@ impl<'a> Trainer<'a> {
         checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints)?;
         self.window.begin += begin.elapsed();
         Ok(())
+    }
+}
+
+/// A batch with what guided alignment teaches, if it teaches anything.
+fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device: &Device) -> Batch {
+    let later = match training.alignment.read {
+        Reading::Previous => 0,
+        Reading::Next => 1,
+    };
+    match padded.guide(later).filter(|_| training.alignment.guided > 0.0) {
+        Some(guide) => batch.guided(guide, device),
+        None => batch,
     }
 }
 

@@ -31,6 +31,12 @@ pub fn run(args: &Export) -> Result<()> {
     // Reading checks it: what is exported is whole.
     let mut model = Model::load(&args.run)?;
     if let Some(proposals) = args.shortlist.shortlist {
+        anyhow::ensure!(
+            model.can_be_packed(),
+            "a shortlist would never be used by `{}`: it serves models with model.attention = \"additive\", model.decoder = \"gru\" \
+             and model.input_feeding = false; leave out --shortlist",
+            args.run.display()
+        );
         model.shortlist = Some(learn_shortlist(args, proposals.into())?);
     }
     let form = args.quantize.map(|form| match form {
@@ -115,7 +121,12 @@ mod tests {
         let pairs = |count: usize| {
             (0..count).map(|i| {
                 let place = Place { file: Arc::from("f"), line: i as u64 };
-                Ok(Pair { source: if i % 10 == 9 { String::new() } else { i.to_string() }, target: "t".into(), place })
+                Ok(Pair {
+                    source: if i % 10 == 9 { String::new() } else { i.to_string() },
+                    target: "t".into(),
+                    links: None,
+                    place,
+                })
             })
         };
         for (count, most) in [(0, 5), (5, 5), (9, 5), (100, 7), (1000, 999)] {

@@ -57,6 +57,8 @@ fn such_a_model_is_used_like_any_other() {
     let file = folder.path().join("small.safetensors");
     rnnsearch(["export", "--quantize", "int8", "-q"]).arg(&run).arg(&file).assert().success();
     assert_eq!(stdout(rnnsearch(["translate"]).arg(&file).write_stdin(text)).lines().count(), 2);
+    let mut listed = rnnsearch(["export", "--shortlist", "-q"]);
+    assert_fails(listed.arg(&run).arg(folder.path().join("listed")), 1, &["never be used", "leave out --shortlist"]);
     let pinned = r#"{"text": "the cat sees a red book.", "pin": "0-0"}"#;
     let mut steered = rnnsearch(["translate", "--jsonl"]);
     assert_fails(steered.arg(&run).write_stdin(pinned), 1, &["\"monotonic\"", "cannot be steered"]);

@@ -11,7 +11,7 @@ use rnnsearch_numeric::gru::GruTape;
 use rnnsearch_numeric::linear::{ReadoutTape, sum_of_rows};
 
 use super::host::Host;
-use super::operations::{DecoderTensors, GruTensors, LinearTensors, ReadoutTensors};
+use super::operations::{DecoderTensors, GruTensors, LinearTensors, ReadoutTensors, apart};
 use crate::profile::{Operation, timed};
 
 /// The backward pass of a recurrence: gradients of the projections, initial state, weight and bias.
@@ -65,8 +65,15 @@ impl<B: Host> Backward<B, 9> for DecoderBackward {
     fn backward(self, ops: Ops<Self::State, 9>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let d_outputs = B::contiguous(grads.consume::<B>(&ops.node));
         let decoder = ops.state.tensors.numeric();
+        let (width, src_len) = (decoder.n + decoder.memory.annotation, decoder.memory.src_len);
         let d = timed(Operation::DecoderBackward, || {
-            decoder.backward(B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs))
+            let (outputs, tape, d_outputs) = (B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs));
+            if ops.state.tensors.form.alignments {
+                let (d_outputs, d_alignments) = apart(d_outputs, width, src_len);
+                decoder.backward(outputs, tape, &d_outputs, Some(&d_alignments))
+            } else {
+                decoder.backward(outputs, tape, d_outputs, None)
+            }
         });
         let (n, batch, memory) = (decoder.n, decoder.batch, decoder.memory);
         let len = d.projected.len() / (batch * 3 * n);

@@ -37,6 +37,8 @@ pub(crate) struct DecoderForm {
     /// What multiplies the states in the recurrent products, `[tgt_len or 1, batch, n]`.
     pub dropout: Option<Vec<f32>>,
     pub reset: Reset,
+    /// Whether the alignments stand beside states and contexts in the output.
+    pub alignments: bool,
 }
 
 /// What the output layer's loss takes beside tensors.
@@ -176,12 +178,40 @@ impl<B: Host> DecoderTensors<B> {
         }
     }
 
-    fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, DecoderTape) {
+    /// What the operation gives, and what its backward pass needs: the states and contexts, and the tape.
+    fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, FloatTensor<B>, DecoderTape) {
         let decoder = self.numeric();
-        let len = size(&projected, 0);
+        let (len, width) = (size(&projected, 0), decoder.n + decoder.memory.annotation);
         let (outputs, tape) = timed(Operation::DecoderForward, || decoder.forward(B::into_vec(projected)));
-        (B::tensor(outputs, &[len, decoder.batch, decoder.n + decoder.memory.annotation]), tape)
+        let both = self.form.alignments.then(|| {
+            let src_len = decoder.memory.src_len;
+            let both = beside(&outputs, width, &tape.alignments, src_len);
+            B::tensor(both, &[len, decoder.batch, width + src_len])
+        });
+        let outputs = B::tensor(outputs, &[len, decoder.batch, width]);
+        (both.unwrap_or_else(|| outputs.clone()), outputs, tape)
     }
+}
+
+/// Rows of two buffers side by side.
+fn beside(left: &[f32], left_width: usize, right: &[f32], right_width: usize) -> Vec<f32> {
+    let mut both = Vec::with_capacity(left.len() + right.len());
+    for (left, right) in left.chunks_exact(left_width).zip(right.chunks_exact(right_width)) {
+        both.extend_from_slice(left);
+        both.extend_from_slice(right);
+    }
+    both
+}
+
+/// The two buffers whose rows stand side by side.
+pub(crate) fn apart(both: &[f32], left_width: usize, right_width: usize) -> (Vec<f32>, Vec<f32>) {
+    let rows = both.len() / (left_width + right_width);
+    let (mut left, mut right) = (Vec::with_capacity(rows * left_width), Vec::with_capacity(rows * right_width));
+    for row in both.chunks_exact(left_width + right_width) {
+        left.extend_from_slice(&row[..left_width]);
+        right.extend_from_slice(&row[left_width..]);
+    }
+    (left, right)
 }
 
 /// The tensors of a linear layer that both passes read, contiguous.
@@ -374,12 +404,10 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
                 .map(|tensor| B::contiguous(tensor.into_primitive()));
         let tensors =
             DecoderTensors::<B> { initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form };
-        let (outputs, tape) = tensors.forward(projected);
+        let (given, outputs, tape) = tensors.forward(projected);
         match DecoderBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                prep.finish(DecoderKept { tensors, outputs: outputs.clone(), tape: Arc::new(tape) }, outputs)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(outputs),
+            OpsKind::Tracked(prep) => prep.finish(DecoderKept { tensors, outputs, tape: Arc::new(tape) }, given),
+            OpsKind::UnTracked(prep) => prep.finish(given),
         }
     }
 
