@@ -110,6 +110,7 @@ pub struct Past {
 
 /// What a training draws for a step.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a step")]
 pub enum Draw {
     /// For each sentence a number from [0, 1), which picks a position; none where the expectation is taken.
     Pick(Vec<Option<f32>>),

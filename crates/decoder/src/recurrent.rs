@@ -5,7 +5,7 @@ use burn::prelude::*;
 use rnnsearch_config::{Decoder, ModelConfig, Reset};
 use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Gru, Recurrence};
-use rnnsearch_kernels::{Direction, Padding, Teacher, decoder_sequence, gru_sequence, plain};
+use rnnsearch_kernels::{Direction, Padding, SecondUnit, Teacher, decoder_sequence, gru_sequence, plain};
 
 use crate::attention::{Attended, Attention, Draw, Memory, Past};
 
@@ -161,12 +161,13 @@ impl AttendingLayer {
         let [tgt_len, batch, _] = embedded.dims();
         let recurrent = self.gru.recurrent(view.reset);
         let projected = self.gru.project(embedded);
-        match (view.seen, view.attention, &self.context_weight) {
-            (Seen::Memory(memory), Some(Attention::Additive(additive)), Some(weight)) => {
+        match (view.seen, view.attention) {
+            (Seen::Memory(memory), Some(Attention::Additive(additive))) => {
                 let teacher = Teacher { projected, initial, dropout, padding: padding.clone(), alignments };
                 let (annotations, keys) = (memory.values.clone(), memory.keys.clone());
                 let memory = rnnsearch_kernels::Memory { annotations, keys, bias: memory.bias.clone() };
-                let joined = decoder_sequence(teacher, &memory, &additive.weights(weight.val()), &recurrent);
+                let (weights, second) = (additive.weights(self.context_weight()), self.second_unit(view.reset));
+                let joined = decoder_sequence(teacher, &memory, &weights, &recurrent, second.as_ref());
                 if !alignments {
                     return Decoded { joined, alignment: None, picked: None };
                 }
@@ -175,8 +176,8 @@ impl AttendingLayer {
                 let columns = |from: usize, to: usize| joined.clone().slice([0..tgt_len, 0..batch, from..to]);
                 Decoded { joined: columns(0, end), alignment: Some(columns(end, width)), picked: None }
             }
-            (Seen::Fixed(context), _, Some(weight)) => {
-                let taken = context.clone().matmul(weight.val()).unsqueeze_dim::<3>(0);
+            (Seen::Fixed(context), _) if self.second.is_none() => {
+                let taken = context.clone().matmul(self.context_weight()).unsqueeze_dim::<3>(0);
                 let (projected, padding) = (projected + taken, Some(padding));
                 let states = gru_sequence(projected, padding, initial, &recurrent, dropout, Direction::Forward);
                 let [_, size] = context.dims();
@@ -185,6 +186,19 @@ impl AttendingLayer {
             }
             _ => self.step_by_step(projected, initial, dropout, view, draws),
         }
+    }
+
+    /// How the unit that takes the context does so, `[2n, 3n]`.
+    fn context_weight(&self) -> Tensor<2> {
+        let of_second = self.second.as_ref().map(|second| &second.input_weight);
+        self.context_weight.as_ref().or(of_second).expect("one unit or the other takes the context").val()
+    }
+
+    /// What the second unit of a conditional layer does beside that.
+    fn second_unit(&self, reset: Reset) -> Option<SecondUnit> {
+        let unit =
+            |second: &Gru| SecondUnit { input_bias: second.input_bias.val(), recurrent: second.recurrent(reset) };
+        self.second.as_ref().map(unit)
     }
 
     /// The general way: `projected` is W E y_{i-1} + b, `[tgt_len, batch, 3n]`.
@@ -222,22 +236,17 @@ impl AttendingLayer {
         if let (Some(fed), Some(weight)) = (fed, &self.feeding_weight) {
             projected = projected + fed.matmul(weight.val());
         }
-        let recurrent = self.gru.recurrent(view.reset);
-        let (state, context, attended) = match (&self.context_weight, &self.second) {
-            (Some(weight), _) => {
-                let (context, attended) = view.look(state.clone(), past, draw);
-                let projected = projected + context.clone().matmul(weight.val());
-                (plain::gru_step(projected, state, &recurrent, dropout), context, attended)
+        let first = self.gru.recurrent(view.reset);
+        let (state, unit, beside) = match self.second_unit(view.reset) {
+            None => (state, first, projected),
+            Some(second) => {
+                let between = plain::gru_step(projected, state, &first, dropout.clone());
+                (between, second.recurrent, second.input_bias.unsqueeze())
             }
-            (None, Some(second)) => {
-                let between = plain::gru_step(projected, state, &recurrent, dropout.clone());
-                let (context, attended) = view.look(between.clone(), past, draw);
-                let taken = project_step(second, context.clone());
-                let state = plain::gru_step(taken, between, &second.recurrent(view.reset), dropout);
-                (state, context, attended)
-            }
-            (None, None) => unreachable!("one unit or the other takes the context"),
         };
+        let (context, attended) = view.look(state.clone(), past, draw);
+        let taken = context.clone().matmul(self.context_weight()) + beside;
+        let state = plain::gru_step(taken, state, &unit, dropout);
         let (alignment, picked) = attended.map_or((None, None), |looked| (Some(looked.alignment), looked.picked));
         Decoded { joined: Tensor::cat(vec![state, context], 1), alignment, picked }
     }

@@ -201,42 +201,45 @@ fn alignments_are_distributions_where_they_should_be() {
     }
 }
 
-/// The general loop is the paper's layer: `concat` with W = [W_a ; U_a] is `additive`, which the fused kernels compute.
+/// The general loop is what the fused kernels compute: `concat` with W = [W_a ; U_a] is `additive`, in both decoders.
 #[test]
 fn the_general_loop_agrees_with_the_fused_kernels() {
-    let (additive, concat) = (config(Attention::Additive), config(Attention::Concat));
-    let device = Device::flex().autodiff();
-    let mut joined = loud(&additive);
-    let [(query, mut weight), (key, more)] =
-        ["query", "key"].map(|name| joined.remove(&format!("attention.{name}_weight")).unwrap());
-    weight.extend(more);
-    joined.insert("attention.weight".into(), (vec![query[0] + key[0], query[1]], weight));
-    let of_concat = load_parameters(RnnSearch::blank(&settings(&concat), &device), joined).unwrap();
-    let of_additive = model(&additive, &device);
-    let batch = guided(&pairs(), &device);
-    let random = || Dropout::new(3, 5);
-    let losses = [
-        of_additive.loss(&batch, &additive, &taught(), Some(&mut random())),
-        of_concat.loss(&batch, &concat, &taught(), Some(&mut random())),
-    ];
-    let nats = losses.each_ref().map(|loss| values(loss.nats.clone())[0]);
-    assert_close("loss", nats[1], nats[0]);
-    let [of_fused, of_plain] = losses.each_ref().map(|loss| values(loss.alignment.clone().unwrap())[0]);
-    assert_close("alignment loss", of_plain, of_fused);
-    let [fused, plain] = [losses[0].gradients(&of_additive, 1), losses[1].gradients(&of_concat, 1)];
-    let dense = |gradient: &Gradient| match gradient {
-        Gradient::Dense(all) => values(all.clone()),
-        Gradient::Rows { values: rows, .. } => values(rows.clone()),
-    };
-    for (name, gradient) in fused.iter().filter(|(name, _)| !name.starts_with("attention.")) {
-        for (a, b) in dense(gradient).into_iter().zip(dense(&plain[name])) {
-            assert_close(name, b, a);
+    for decoder in [Decoder::Gru, Decoder::Conditional] {
+        let [additive, concat] =
+            [Attention::Additive, Attention::Concat].map(|kind| ModelConfig { decoder, ..config(kind) });
+        let device = Device::flex().autodiff();
+        let mut joined = loud(&additive);
+        let [(query, mut weight), (key, more)] =
+            ["query", "key"].map(|name| joined.remove(&format!("attention.{name}_weight")).unwrap());
+        weight.extend(more);
+        joined.insert("attention.weight".into(), (vec![query[0] + key[0], query[1]], weight));
+        let of_concat = load_parameters(RnnSearch::blank(&settings(&concat), &device), joined).unwrap();
+        let of_additive = model(&additive, &device);
+        let batch = guided(&pairs(), &device);
+        let random = || Dropout::new(3, 5);
+        let losses = [
+            of_additive.loss(&batch, &additive, &taught(), Some(&mut random())),
+            of_concat.loss(&batch, &concat, &taught(), Some(&mut random())),
+        ];
+        let nats = losses.each_ref().map(|loss| values(loss.nats.clone())[0]);
+        assert_close("loss", nats[1], nats[0]);
+        let [of_fused, of_plain] = losses.each_ref().map(|loss| values(loss.alignment.clone().unwrap())[0]);
+        assert_close("alignment loss", of_plain, of_fused);
+        let [fused, plain] = [losses[0].gradients(&of_additive, 1), losses[1].gradients(&of_concat, 1)];
+        let dense = |gradient: &Gradient| match gradient {
+            Gradient::Dense(all) => values(all.clone()),
+            Gradient::Rows { values: rows, .. } => values(rows.clone()),
+        };
+        for (name, gradient) in fused.iter().filter(|(name, _)| !name.starts_with("attention.")) {
+            for (a, b) in dense(gradient).into_iter().zip(dense(&plain[name])) {
+                assert_close(name, b, a);
+            }
         }
+        let both = ["query", "key"].map(|name| dense(&fused[&format!("attention.{name}_weight")])).concat();
+        let weight = dense(&plain["attention.weight"]);
+        assert_eq!(both.len(), weight.len());
+        both.into_iter().zip(weight).for_each(|(a, b)| assert_close("W", b, a));
     }
-    let both = ["query", "key"].map(|name| dense(&fused[&format!("attention.{name}_weight")])).concat();
-    let weight = dense(&plain["attention.weight"]);
-    assert_eq!(both.len(), weight.len());
-    both.into_iter().zip(weight).for_each(|(a, b)| assert_close("W", b, a));
 }
 
 /// Along a random direction of all parameters, with dropout and noise. What `hard` learns from its draws is not the slope of what came

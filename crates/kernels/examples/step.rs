@@ -79,7 +79,7 @@ impl Step {
             alignments: false,
         };
         let decoder = if fused { decoder_sequence } else { plain::decoder_sequence };
-        let states = decoder(teacher, &memory, &self.attention, &self.recurrent).slice([0..LEN, 0..BATCH, 0..n]);
+        let states = decoder(teacher, &memory, &self.attention, &self.recurrent, None).slice([0..LEN, 0..BATCH, 0..n]);
         let loss = if fused { output_loss } else { plain::output_loss };
         let readout = states.reshape([LEN * BATCH, n]);
         let loss = loss(readout, self.output_weight.clone(), self.output_bias.clone(), self.targets.clone(), 0.1)

@@ -155,6 +155,7 @@ impl DecoderInputs {
             weight: &self.gru.weight,
             bias: None,
             reset: Reset::Before,
+            second: None,
         }
     }
 }

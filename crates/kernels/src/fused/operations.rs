@@ -6,7 +6,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, NdArray, backend_extension};
-use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
+use rnnsearch_numeric::decoder::{Decoder, DecoderTape, SecondUnit};
 use rnnsearch_numeric::gru::{Gru, GruTape};
 use rnnsearch_numeric::linear::{Linear, Readout, ReadoutTape};
 use rnnsearch_numeric::output::Output;
@@ -37,6 +37,8 @@ pub(crate) struct DecoderForm {
     /// What multiplies the states in the recurrent products, `[tgt_len or 1, batch, n]`.
     pub dropout: Option<Vec<f32>>,
     pub reset: Reset,
+    /// Whether there is a second unit, which takes the context.
+    pub conditional: bool,
     /// Whether the alignments stand beside states and contexts in the output.
     pub alignments: bool,
 }
@@ -60,7 +62,7 @@ pub(crate) trait FusedOperations: Backend {
         form: GruForm,
     ) -> FloatTensor<Self>;
 
-    /// See [`crate::decoder_sequence`]; `bias` is zeros where there is none.
+    /// See [`crate::decoder_sequence`]; `bias` and `second_bias` are zeros where there is none.
     #[allow(clippy::too_many_arguments, reason = "the extension's macro takes tensors one by one")]
     fn fused_decoder(
         projected: FloatTensor<Self>,
@@ -73,6 +75,9 @@ pub(crate) trait FusedOperations: Backend {
         context: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        second_input_bias: FloatTensor<Self>,
+        second_weight: FloatTensor<Self>,
+        second_bias: FloatTensor<Self>,
         form: DecoderForm,
     ) -> FloatTensor<Self>;
 
@@ -149,6 +154,9 @@ pub(crate) struct DecoderTensors<B: Host> {
     pub context: FloatTensor<B>,
     pub weight: FloatTensor<B>,
     pub bias: FloatTensor<B>,
+    pub second_input_bias: FloatTensor<B>,
+    pub second_weight: FloatTensor<B>,
+    pub second_bias: FloatTensor<B>,
     pub form: DecoderForm,
 }
 
@@ -175,6 +183,11 @@ impl<B: Host> DecoderTensors<B> {
             weight: B::slice(&self.weight),
             bias: (self.form.reset == Reset::After).then(|| B::slice(&self.bias)),
             reset: self.form.reset,
+            second: self.form.conditional.then(|| SecondUnit {
+                input_bias: B::slice(&self.second_input_bias),
+                weight: B::slice(&self.second_weight),
+                bias: (self.form.reset == Reset::After).then(|| B::slice(&self.second_bias)),
+            }),
         }
     }
 
@@ -311,12 +324,15 @@ macro_rules! on_host {
                 context: FloatTensor<Self>,
                 weight: FloatTensor<Self>,
                 bias: FloatTensor<Self>,
+                second_input_bias: FloatTensor<Self>,
+                second_weight: FloatTensor<Self>,
+                second_bias: FloatTensor<Self>,
                 form: DecoderForm,
             ) -> FloatTensor<Self> {
-                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias] =
-                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias].map(Self::contiguous);
+                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias] =
+                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias].map(Self::contiguous);
                 DecoderTensors::<Self> {
-                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form,
+                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias, form,
                 }
                 .forward(projected)
                 .0
@@ -394,16 +410,70 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
         context: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        second_input_bias: FloatTensor<Self>,
+        second_weight: FloatTensor<Self>,
+        second_bias: FloatTensor<Self>,
         form: DecoderForm,
     ) -> FloatTensor<Self> {
-        let tracked = [&projected, &initial, &annotations, &keys, &query, &energy, &context, &weight, &bias];
+        let tracked = [
+            &projected,
+            &initial,
+            &annotations,
+            &keys,
+            &query,
+            &energy,
+            &context,
+            &weight,
+            &bias,
+            &second_input_bias,
+            &second_weight,
+            &second_bias,
+        ];
         let nodes = tracked.map(|tensor| tensor.node());
         let projected = projected.into_primitive();
-        let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias] =
-            [initial, annotations, keys, energy_bias, query, energy, context, weight, bias]
-                .map(|tensor| B::contiguous(tensor.into_primitive()));
-        let tensors =
-            DecoderTensors::<B> { initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form };
+        let [
+            initial,
+            annotations,
+            keys,
+            energy_bias,
+            query,
+            energy,
+            context,
+            weight,
+            bias,
+            second_input_bias,
+            second_weight,
+            second_bias,
+        ] = [
+            initial,
+            annotations,
+            keys,
+            energy_bias,
+            query,
+            energy,
+            context,
+            weight,
+            bias,
+            second_input_bias,
+            second_weight,
+            second_bias,
+        ]
+        .map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors = DecoderTensors::<B> {
+            initial,
+            annotations,
+            keys,
+            energy_bias,
+            query,
+            energy,
+            context,
+            weight,
+            bias,
+            second_input_bias,
+            second_weight,
+            second_bias,
+            form,
+        };
         let (given, outputs, tape) = tensors.forward(projected);
         match DecoderBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(DecoderKept { tensors, outputs, tape: Arc::new(tape) }, given),
