@@ -9,6 +9,7 @@ mod control;
 mod determinism;
 mod evaluate;
 mod family;
+mod guided;
 mod heatmap;
 mod help;
 mod model_files;
