@@ -233,7 +233,7 @@ mod tests {
     use std::sync::Arc;
 
     use rnnsearch_alignment::Link;
-    use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
+    use rnnsearch_config::{Attention, Decoder, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
     use rnnsearch_numeric::network::Parameter;
@@ -264,7 +264,10 @@ mod tests {
             ModelConfig { attention: Attention::None, decoder_layers: 2, ..base.clone() },
             ModelConfig { share_embeddings: true, ..base.clone() },
             ModelConfig { share_embeddings: true, tie_output: true, ..base.clone() },
-            ModelConfig { tie_output: true, ..base },
+            ModelConfig { tie_output: true, ..base.clone() },
+            ModelConfig { decoder: Decoder::Conditional, decoder_layers: 2, ..base.clone() },
+            ModelConfig { decoder: Decoder::Conditional, reset: Reset::Before, ..base.clone() },
+            ModelConfig { decoder: Decoder::Conditional, attention: Attention::None, ..base },
         ]
     }
 
@@ -319,7 +322,7 @@ mod tests {
     fn engines_find_the_same_translations_whatever_the_company() {
         let sources = sentences(9, 1);
         let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
-        for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5]) {
+        for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5, 3, 5, 2]) {
             let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
             (options.beam_size, options.max_ratio, options.max_extra) = (beam_size, 1.5, 3);
             let free = Constraints::default();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memmap2::Mmap;
-use rnnsearch_config::{Attention, Config, DataConfig, Decoder};
+use rnnsearch_config::{Attention, Config, DataConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
 use rnnsearch_numeric::network::{Parameter, Parameters};
@@ -106,9 +106,7 @@ impl Model {
     /// operations compute any model.
     pub fn can_be_packed(&self) -> bool {
         let model = &self.config.model;
-        matches!(model.attention, Attention::Additive | Attention::None)
-            && model.decoder == Decoder::Gru
-            && !model.input_feeding
+        matches!(model.attention, Attention::Additive | Attention::None) && !model.input_feeding
     }
 
     /// Whether another model has the same vocabularies, so that both can translate together.
