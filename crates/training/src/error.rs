@@ -46,7 +46,7 @@ pub enum TrainingError {
         section: &'static str,
     },
     /// A file of the run folder cannot be used.
-    #[error("cannot {action} `{}`: {error}", path.display())]
+    #[error("cannot {action} `{}`: {error}{}", path.display(), remedy(error))]
     File {
         /// What was tried.
         action: &'static str,
@@ -63,14 +63,28 @@ pub enum TrainingError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A checkpoint of a later version of the program.
-    #[error("checkpoint `{}` has format {found}; this build reads up to {known}: use a newer rnnsearch", path.display())]
-    NewerCheckpoint {
+    /// The checkpoints of a training are gone, but not its model.
+    #[error(
+        "run folder `{}` holds a model but no checkpoint to go on from: put the folder `checkpoints` back, or begin anew with --overwrite", .0.display()
+    )]
+    NoCheckpoint(PathBuf),
+    /// What is trained on is not what it was.
+    #[error(
+        "checkpoint `{}` was made with other training text or tokenizers than there are now: put them back as they were, or begin anew \
+         with --overwrite or another --run folder", .0.display()
+    )]
+    OtherText(PathBuf),
+    /// A checkpoint of another version of the program.
+    #[error(
+        "checkpoint `{}` has format {found}; this build reads {known}: {}", path.display(),
+        if *found > u64::from(*known) { "use a newer rnnsearch" } else { "use the rnnsearch that made it, or begin anew with --overwrite" }
+    )]
+    OtherFormat {
         /// The checkpoint folder.
         path: PathBuf,
         /// Its format.
-        found: u32,
-        /// The newest format known.
+        found: u64,
+        /// The format known.
         known: u32,
     },
     /// A checkpoint that does not fit the configuration.
@@ -98,6 +112,14 @@ pub enum TrainingError {
         /// The last of them.
         update: u64,
     },
+}
+
+/// What can be done about a file that cannot be used.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Make room there, and go on with --resume",
+        _ => "",
+    }
 }
 
 impl TrainingError {

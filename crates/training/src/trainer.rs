@@ -12,11 +12,11 @@ use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
 use serde_json::json;
 
-use crate::checkpoint::{Checkpoint, Position};
+use crate::checkpoint::{Checkpoint, Occasion, Position, Window, prune};
 use crate::learner::{Learner, clip};
 use crate::optimizer::{Optimizer, Update};
-use crate::validation::{Validation, merit, to_device};
-use crate::{Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport};
+use crate::validation::{Validation, to_device};
+use crate::{Best, Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport, disk};
 
 /// After so many updates in a row whose loss or gradient is not finite, a training gives up.
 const MAX_SKIPPED: u64 = 20;
@@ -39,13 +39,16 @@ pub struct Outcome {
     pub ending: Ending,
     /// Updates done.
     pub update: u64,
-    /// The best validation, if this process saw one.
-    pub best: Option<ValidationReport>,
+    /// The best validation, if there was one.
+    pub best: Option<Best>,
 }
 
 /// Trains the model that `config` describes, in a run folder, on a device.
 ///
 /// The folder is changed only once all text is read and everything is ready for the first update.
+///
+/// A training that is stopped at any instant, be it by a power loss, and resumed, ends with the model and the metrics that it would have
+/// had: everything follows from the settings and the newest checkpoint.
 ///
 /// When `stop` becomes true the training ends after the current update, with a checkpoint.
 ///
@@ -63,7 +66,7 @@ pub fn train(
     keep_freed_buffers();
     let mut trainer = Trainer::prepare(config, run, device, observer)?;
     let ending = trainer.run(stop)?;
-    Ok(Outcome { ending, update: trainer.position.update, best: trainer.best })
+    Ok(Outcome { ending, update: trainer.position.update, best: trainer.position.best })
 }
 
 /// Fails if a device cannot multiply in the configuration's precision.
@@ -87,22 +90,19 @@ struct Trainer<'a> {
     validation: Option<Validation>,
     learner: Learner,
     position: Position,
-    best: Option<ValidationReport>,
-    window: Window,
-    skipped: u64,
+    pace: Pace,
     begin: (Instant, f64),
 }
 
-/// Sums over the updates since the last one told in the log.
-struct Window {
-    nats: f64,
+/// How many target tokens this process has seen since the last update told in the log.
+struct Pace {
     tokens: usize,
     begin: Instant,
 }
 
-impl Window {
+impl Pace {
     fn new() -> Self {
-        Self { nats: 0.0, tokens: 0, begin: Instant::now() }
+        Self { tokens: 0, begin: Instant::now() }
     }
 }
 
@@ -134,29 +134,40 @@ impl<'a> Trainer<'a> {
         if let Some(validation) = &validation {
             note(observer, format!("validation: {} pairs", validation.len()));
         }
+        let text = hash_of(&dataset, &vocabularies);
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
+        let mut gone_on_from = None;
         let (model, optimizer, position) = match resume(run, observer)? {
+            Some((folder, checkpoint)) if checkpoint.position.text != text => {
+                return Err(TrainingError::OtherText(folder));
+            }
             Some((folder, checkpoint)) => {
                 note(observer, format!("going on from update {}", checkpoint.position.update));
                 let (model, state, position) = checkpoint.load_into(RnnSearch::blank(&settings, &tracked), &folder)?;
+                gone_on_from = Some(folder);
                 (model, Optimizer::restore(&config.training.optimizer, state, device), position)
             }
             None => {
                 let model = RnnSearch::new(&settings, config.training.seed, &tracked);
-                (model, Optimizer::new(&config.training.optimizer), Position::default())
+                (model, Optimizer::new(&config.training.optimizer), Position { text, ..Position::default() })
             }
         };
         run.begin(config, &vocabularies)?;
+        if let Some(folder) = gone_on_from {
+            prune(&run.checkpoints(), config.training.keep_checkpoints, &folder, position.update)?;
+        }
         notes.iter().try_for_each(|text| run.log(text))?;
-        run.truncate_metrics(position.metrics_len)?;
+        if !run.truncate_metrics(position.metrics_len)? {
+            observer.warning("metrics.jsonl is shorter than it was: lines are missing");
+        }
         observer.prepared(&Prepared {
             pairs: dataset.len(),
             target_tokens: dataset.target_tokens(),
             parameters: model.num_params(),
             vocabularies: (settings.source_words, settings.target_words),
         });
-        Ok(Self {
+        let mut trainer = Self {
             config,
             run,
             device,
@@ -167,51 +178,82 @@ impl<'a> Trainer<'a> {
             validation,
             learner: Learner::new(model, optimizer),
             position,
-            best: None,
-            window: Window::new(),
-            skipped: 0,
+            pace: Pace::new(),
             begin: (Instant::now(), 0.0),
-        })
+        };
+        trainer.recover_model()?;
+        Ok(trainer)
+    }
+
+    /// Makes the model file that of the checkpoint gone on from, where the process before may have been stopped before it could.
+    fn recover_model(&mut self) -> Result<(), TrainingError> {
+        if self.position.is_best {
+            self.save_model()
+        } else if self.position.best.is_some() && !self.run.model().is_file() {
+            self.position.best = None;
+            let text = "the model file is gone: the next validation makes one, be it better or not";
+            self.observer.warning(text);
+            self.run.log(text)
+        } else {
+            Ok(())
+        }
     }
 
     fn run(&mut self, stop: &AtomicBool) -> Result<Ending, TrainingError> {
-        let ending = self.epochs(stop)?;
-        if ending == Ending::Finished && self.position.validated_at != Some(self.position.update) {
-            self.validate()?;
-        }
-        self.checkpoint()?;
-        Ok(ending)
-    }
-
-    fn epochs(&mut self, stop: &AtomicBool) -> Result<Ending, TrainingError> {
         self.begin = (Instant::now(), self.fraction_done(None));
-        while !self.is_finished() {
+        if let Some(ending) = self.is_over() {
+            // With other settings it may be over where it was to go on.
+            let concluded = ending == Ending::EarlyStop || self.position.validated_at == Some(self.position.update);
+            return if concluded { Ok(ending) } else { self.conclude(stop).map(|_| ending) };
+        }
+        loop {
             let plan = BatchPlan::epoch(&self.dataset, &self.config.training, self.position.epoch);
+            // With other settings an epoch may have fewer batches than it had when the training was stopped.
+            self.position.batch = self.position.batch.min(plan.len() - 1);
             for indices in plan.iter_from(self.position.batch) {
                 self.update(indices, plan.len())?;
-                let last_of_epoch = self.position.batch == plan.len();
-                if last_of_epoch {
+                if self.position.batch == plan.len() {
                     self.position.epoch += 1;
                     self.position.batch = 0;
                 }
-                if self.is_due(self.config.training.validate_every, last_of_epoch) {
-                    self.validate()?;
-                    self.checkpoint_if(self.config.training.checkpoint_every == 0)?;
-                }
-                self.checkpoint_if(self.is_due(self.config.training.checkpoint_every, false))?;
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(Ending::Interrupted);
-                }
-                let patience = self.config.training.patience;
-                if patience > 0 && self.position.validations_since_best >= patience {
-                    return Ok(Ending::EarlyStop);
-                }
-                if self.is_finished() {
-                    break;
+                if let Some(ending) = self.conclude(stop)? {
+                    return Ok(ending);
                 }
             }
         }
-        Ok(Ending::Finished)
+    }
+
+    /// What comes after an update: perhaps a validation, a checkpoint, the end.
+    ///
+    /// A checkpoint holds all that came of its update; and as the best validation always has one, the model file can be made again
+    /// from it. So it does not matter where in here a process is stopped.
+    fn conclude(&mut self, stop: &AtomicBool) -> Result<Option<Ending>, TrainingError> {
+        let training = &self.config.training;
+        let epoch_done = self.position.batch == 0;
+        let validates = self.is_due(training.validate_every, epoch_done) || self.is_finished();
+        if validates {
+            self.validate()?;
+        }
+        let over = self.is_over();
+        let due = over.is_some() || self.position.is_best || self.is_due(training.checkpoint_every, validates);
+        let stopped = stop.load(Ordering::Relaxed).then_some(Ending::Interrupted);
+        if due {
+            self.checkpoint(Occasion::Due)?;
+        } else if stopped.is_some() {
+            self.checkpoint(Occasion::Stopped)?;
+        }
+        if self.position.is_best {
+            self.save_model()?;
+        }
+        Ok(over.or(stopped))
+    }
+
+    /// How the training has ended, if it has.
+    fn is_over(&self) -> Option<Ending> {
+        let patience = self.config.training.patience;
+        let hopeless = patience > 0 && self.position.validations_since_best >= patience;
+        let finished = self.is_finished().then_some(Ending::Finished);
+        finished.or(hopeless.then_some(Ending::EarlyStop))
     }
 
     /// Whether it is time for what happens every so many updates, or, where that is 0, at a given occasion.
@@ -231,51 +273,50 @@ impl<'a> Trainer<'a> {
         let batch = to_device(&PaddedBatch::new(&self.dataset, indices), &self.tracked);
         self.position.update += 1;
         self.position.batch += 1;
+        self.position.is_best = false;
         let (nats, gradients) = self.learner.gradients(&batch, self.config, self.position.update);
         let norm = gradients.norm();
         if !nats.is_finite() || !norm.is_finite() {
             return self.skip(nats, norm);
         }
-        self.skipped = 0;
+        self.position.skipped = 0;
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
         self.learner.step(gradients, &Update { scale: clip(norm, training.clip_norm), learning_rate: rate });
-        self.window.nats += nats;
-        self.window.tokens += batch.target_tokens;
+        self.position.window.nats += nats;
+        self.position.window.tokens += batch.target_tokens;
+        self.pace.tokens += batch.target_tokens;
         self.tell_progress(batches, norm, rate)
     }
 
     /// Leaves out an update that would spoil the weights.
     fn skip(&mut self, nats: f64, norm: f64) -> Result<(), TrainingError> {
-        self.skipped += 1;
-        let update = self.position.update;
+        self.position.skipped += 1;
+        let Position { update, skipped: updates, .. } = self.position;
         let text = format!("update {update} is left out: its loss is {nats} and the length of its gradient {norm}");
         self.run.log(&text)?;
         self.observer.warning(&text);
-        if self.skipped >= MAX_SKIPPED {
-            Err(TrainingError::Diverged { updates: self.skipped, update })
-        } else {
-            Ok(())
-        }
+        if updates >= MAX_SKIPPED { Err(TrainingError::Diverged { updates, update }) } else { Ok(()) }
     }
 
     fn tell_progress(&mut self, batches: usize, gradient_norm: f64, learning_rate: f64) -> Result<(), TrainingError> {
-        let seconds = self.window.begin.elapsed().as_secs_f64();
+        let seconds = self.pace.begin.elapsed().as_secs_f64();
         let progress = Progress {
             update: self.position.update,
             epoch: self.position.epoch + 1,
             batch: self.position.batch,
             batches,
-            loss: self.window.nats / self.window.tokens as f64,
+            loss: self.position.window.nats / self.position.window.tokens as f64,
             gradient_norm,
             learning_rate,
-            tokens_per_second: self.window.tokens as f64 / seconds,
+            tokens_per_second: self.pace.tokens as f64 / seconds,
             remaining: self.remaining(batches),
             logged: self.position.update.is_multiple_of(self.config.training.log_every.max(1)),
         };
         self.observer.progress(&progress);
         if progress.logged {
-            self.window = Window::new();
+            self.position.window = Window::default();
+            self.pace = Pace::new();
             self.run.log(&progress.to_string())?;
             let mut line = json!({ "kind": "training" });
             merge(&mut line, &progress);
@@ -310,11 +351,11 @@ impl<'a> Trainer<'a> {
                 let mut report = validation.run(network, self.config, &self.vocabularies, self.device)?;
                 report.update = self.position.update;
                 report.epoch = self.position.epoch + u64::from(self.position.batch > 0);
-                let merit = merit(&report, self.config.validation.metric);
-                report.best = self.position.best.is_none_or(|best| merit > best);
+                let merit = |best: &Best| best.merit(self.config.validation.metric);
+                let scores = Best::from(&report);
+                report.best = self.position.best.is_none_or(|best| merit(&scores) > merit(&best));
                 if report.best {
-                    self.position.best = Some(merit);
-                    self.best = Some(report.clone());
+                    self.position.best = Some(scores);
                 }
                 self.tell_validation(&report)?;
                 report.best
@@ -325,11 +366,9 @@ impl<'a> Trainer<'a> {
         if self.validation.is_some() && self.position.schedule.validated(&self.config.training.schedule, better) {
             tell(self.run, self.observer, "no better for a while: the learning rate falls")?;
         }
-        if better {
-            self.save_model()?;
-        }
+        self.position.is_best = better;
         // What validation takes is no training time.
-        self.window.begin += begin.elapsed();
+        self.pace.begin += begin.elapsed();
         Ok(())
     }
 
@@ -346,20 +385,16 @@ impl<'a> Trainer<'a> {
 
     fn save_model(&self) -> Result<(), TrainingError> {
         let model = Model::new(&self.learner.model().valid(), self.config, &self.vocabularies);
-        Ok(model.save(&self.run.model())?)
+        disk::replace(&self.run.model(), &model.to_bytes()?)
     }
 
-    fn checkpoint_if(&mut self, due: bool) -> Result<(), TrainingError> {
-        if due { self.checkpoint() } else { Ok(()) }
-    }
-
-    fn checkpoint(&mut self) -> Result<(), TrainingError> {
+    fn checkpoint(&mut self, occasion: Occasion) -> Result<(), TrainingError> {
         let begin = Instant::now();
         self.learner.settle();
-        self.position.metrics_len = self.run.metrics_len();
+        self.position.metrics_len = self.run.synced_metrics_len()?;
         let checkpoint = Checkpoint::new(self.position.clone(), self.learner.model(), self.learner.optimizer_state());
-        checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints)?;
-        self.window.begin += begin.elapsed();
+        checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints, occasion)?;
+        self.pace.begin += begin.elapsed();
         Ok(())
     }
 }
@@ -371,7 +406,28 @@ fn resume(
     if !run.is_resumed() {
         return Ok(None);
     }
-    Checkpoint::newest(&run.checkpoints(), |warning| observer.warning(warning))
+    match Checkpoint::newest(&run.checkpoints(), |warning| observer.warning(warning))? {
+        // Whoever goes on from nothing would replace it by a worse one.
+        None if run.model().is_file() => Err(TrainingError::NoCheckpoint(run.path().into())),
+        found => Ok(found),
+    }
+}
+
+/// A hash of what is trained on. The position in the data means nothing where it differs.
+fn hash_of(dataset: &Dataset, vocabularies: &Vocabularies) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, json) in vocabularies.files() {
+        hasher.update(name.as_bytes()).update(blake3::hash(json.as_bytes()).as_bytes());
+    }
+    for index in 0..dataset.len() as u32 {
+        let example = dataset.example(index);
+        for side in [example.source, example.target] {
+            // Each ends with a token that is nowhere else.
+            let bytes: Vec<u8> = side.iter().flat_map(|id| id.to_le_bytes()).collect();
+            hasher.update(&bytes);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 fn tell(run: &RunFolder, observer: &mut dyn Observer, text: &str) -> Result<(), TrainingError> {

@@ -8,6 +8,7 @@ mod common;
 mod control;
 mod determinism;
 mod evaluate;
+mod faults;
 mod heatmap;
 mod help;
 mod model_files;
