@@ -560,7 +560,8 @@ pub struct Rerank {
 #[command(after_help = "\
 Examples:
   rnnsearch export runs/quickstart quickstart.safetensors
-  rnnsearch export runs/quickstart quick.safetensors --quantize int8 --shortlist")]
+  rnnsearch export runs/quickstart quick.safetensors --quantize int8 --shortlist
+  rnnsearch export runs/quickstart mean.safetensors --average 2")]
 pub struct Export {
     /// Run folder (or model file)
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
@@ -571,6 +572,9 @@ pub struct Export {
     /// Replace the file if it exists
     #[arg(long)]
     pub overwrite: bool,
+    /// Export the mean of the weights of the run's newest N checkpoints, instead of its best model
+    #[arg(long, value_name = "N")]
+    pub average: Option<NonZeroUsize>,
     /// Store weights as 16-bit floats, for half the size, or as 8-bit integers, for a quarter and integer products
     #[arg(long, value_name = "FORM")]
     pub quantize: Option<Quantize>,

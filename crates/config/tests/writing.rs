@@ -251,6 +251,9 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             patience: counts.5,
             log_every: counts.6,
             label_smoothing: rates.0,
+            accumulate: sort_batches,
+            max_batch_tokens: batch_size,
+            average: rates.0,
             clip_norm: rates.1,
             batch_by: BatchBy::Sentences,
             precision: Precision::Float16,
@@ -273,6 +276,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
                 patience: counts.1,
                 min_learning_rate: rates.2 * factor,
             },
+            recovery: RecoveryConfig { after: counts.6, attempts: counts.0, factor },
         },
     )
 }

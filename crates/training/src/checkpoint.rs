@@ -4,15 +4,22 @@
 //! it was asked to stop, and which the next one replaces. It is written beside its place and renamed when it is whole and on
 //! disk, so that a numbered folder is never half-written. Its manifest holds a hash of every file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
+use burn::prelude::*;
+use rnnsearch_config::{Config, TrainingConfig};
+use rnnsearch_corpus::Vocabularies;
 use rnnsearch_decoder::{RnnSearch, Values, load_parameters, parameters};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use rnnsearch_inference::Model;
+use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
-use crate::optimizer::OptimizerState;
+use crate::average::Average;
+use crate::learner::Learner;
+use crate::optimizer::{Optimizer, OptimizerState};
 use crate::schedule::Schedule;
 use crate::{Best, TrainingError, disk, exact};
 
@@ -20,6 +27,7 @@ const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
 const PARAMETERS: &str = "parameters.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const AVERAGE: &str = "average.safetensors";
 const MANIFEST: &str = "manifest.json";
 
 /// What ends the name of a checkpoint that is there only because the training was asked to stop.
@@ -28,7 +36,7 @@ const STOPPED: &str = "-stopped";
 const REPLACED: &str = "replaced-";
 
 /// Where a training is, without weights.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Position {
     /// Updates done; those that were skipped count too.
     pub update: u64,
@@ -50,12 +58,43 @@ pub(crate) struct Position {
     pub validated_at: Option<u64>,
     /// Updates in a row, up to this one, that were skipped.
     pub skipped: u64,
+    /// How often the training went back to a checkpoint because too many were.
+    pub recoveries: u64,
+    /// What the learning rate is multiplied by since.
+    #[serde(with = "exact")]
+    pub slower: f64,
+    /// How often weights were averaged.
+    pub averagings: u64,
     /// What the next line of the log sums up.
     pub window: Window,
     /// The length of `metrics.jsonl`, in bytes.
     pub metrics_len: u64,
     /// A hash of what is trained on: the examples, and the tokenizers that they were made with.
     pub text: String,
+}
+
+impl Position {
+    /// Before the first update, on what has this hash.
+    pub fn start(text: String) -> Self {
+        Self {
+            update: 0,
+            optimizer_updates: 0,
+            epoch: 0,
+            batch: 0,
+            schedule: Schedule::default(),
+            best: None,
+            is_best: false,
+            validations_since_best: 0,
+            validated_at: None,
+            skipped: 0,
+            recoveries: 0,
+            slower: 1.0,
+            averagings: 0,
+            window: Window::default(),
+            metrics_len: 0,
+            text,
+        }
+    }
 }
 
 /// Sums over the updates since the last one told in the log.
@@ -71,6 +110,8 @@ pub(crate) struct Checkpoint {
     pub position: Position,
     pub parameters: BTreeMap<String, Values>,
     pub optimizer: OptimizerState,
+    /// Averaged parameters, if there are any.
+    pub average: Option<BTreeMap<String, Values>>,
 }
 
 /// Why a checkpoint is written.
@@ -95,6 +136,16 @@ enum Unreadable {
     OtherFormat(u64),
 }
 
+impl Unreadable {
+    fn error(self, path: &Path) -> TrainingError {
+        let path = path.into();
+        match self {
+            Self::Damaged(reason) => TrainingError::Checkpoint { path, reason },
+            Self::OtherFormat(found) => TrainingError::OtherFormat { path, found, known: FORMAT },
+        }
+    }
+}
+
 impl From<String> for Unreadable {
     fn from(reason: String) -> Self {
         Self::Damaged(reason)
@@ -102,20 +153,31 @@ impl From<String> for Unreadable {
 }
 
 impl Checkpoint {
-    pub fn new(position: Position, model: &RnnSearch, optimizer: OptimizerState) -> Self {
-        let position = Position { optimizer_updates: optimizer.updates, ..position };
-        Self { position, parameters: parameters(model), optimizer }
+    /// That of a learner all of whose rows are settled.
+    pub fn new(position: Position, learner: &Learner) -> Self {
+        let optimizer = learner.optimizer_state();
+        let (optimizer_updates, averagings) = (optimizer.updates, learner.averagings());
+        let average = learner.averaged().map(|model| parameters(&model));
+        let position = Position { optimizer_updates, averagings, ..position };
+        Self { position, parameters: parameters(learner.model()), optimizer, average }
     }
 
-    /// Puts the weights into a model of the same shape.
-    pub fn load_into(
+    /// The learner and its position, the model being one of the same shape with gradients.
+    pub fn into_learner(
         self,
         model: RnnSearch,
+        training: &TrainingConfig,
         folder: &Path,
-    ) -> Result<(RnnSearch, OptimizerState, Position), TrainingError> {
+    ) -> Result<(Learner, Position), TrainingError> {
+        let device = model.devices()[0].clone().inner();
         let model = load_parameters(model, self.parameters)
             .map_err(|mismatch| TrainingError::Mismatch { path: folder.into(), mismatch })?;
-        Ok((model, self.optimizer, self.position))
+        let optimizer = Optimizer::restore(&training.optimizer, self.optimizer, &device);
+        let average = Average::of(training).map(|fresh| match self.average {
+            Some(values) => Average::restore(training.average, self.position.averagings, values, &device),
+            None => fresh,
+        });
+        Ok((Learner::new(model, optimizer, average), self.position))
     }
 
     /// Writes the checkpoint into the folder of checkpoints, and deletes those that it makes superfluous.
@@ -143,21 +205,20 @@ impl Checkpoint {
     fn write(&self, folder: &Path) -> Result<(), TrainingError> {
         disk::remove(folder)?;
         disk::create_folder(folder)?;
-        let moments = self.optimizer.averages.iter().flat_map(|(name, averages)| {
-            averages
-                .iter()
-                .enumerate()
-                .map(move |(i, values)| (format!("{name}/{i}"), (vec![values.len()], values.clone())))
-        });
-        let files = [
-            (STATE, to_json(&self.position)),
-            (PARAMETERS, to_safetensors(&self.parameters)),
-            (OPTIMIZER, to_safetensors(&moments.collect())),
-        ];
         let mut manifest = Manifest { format: FORMAT, blake3: BTreeMap::new() };
-        for (name, bytes) in files {
+        let mut write = |name: &str, bytes: Vec<u8>| {
             manifest.blake3.insert(name.into(), blake3::hash(&bytes).to_hex().to_string());
-            disk::write(&folder.join(name), &bytes)?;
+            disk::write(&folder.join(name), &bytes)
+        };
+        write(STATE, to_json(&self.position))?;
+        write(PARAMETERS, to_safetensors(floats(&self.parameters)))?;
+        let moments = self.optimizer.averages.iter().flat_map(|(name, averages)| {
+            let numbered = averages.iter().enumerate();
+            numbered.map(move |(i, values)| (format!("{name}/{i}"), Floats { shape: vec![values.len()], values }))
+        });
+        write(OPTIMIZER, to_safetensors(moments))?;
+        if let Some(average) = &self.average {
+            write(AVERAGE, to_safetensors(floats(average)))?;
         }
         disk::write(&folder.join(MANIFEST), &to_json(&manifest))?;
         disk::sync_folder(folder)
@@ -165,21 +226,36 @@ impl Checkpoint {
 
     /// The newest checkpoint that is whole, with its folder; none where there is none at all. Damaged ones that were passed
     /// over are told to `warn`.
-    pub fn newest(checkpoints: &Path, mut warn: impl FnMut(&str)) -> Result<Option<(PathBuf, Self)>, TrainingError> {
+    pub fn newest(checkpoints: &Path, warn: impl FnMut(&str)) -> Result<Option<(PathBuf, Self)>, TrainingError> {
+        Self::newest_of(numbered(checkpoints)?, warn)
+    }
+
+    /// The newest before an update to go back to. It is the same whether and when the training was stopped meanwhile.
+    pub fn newest_before(
+        checkpoints: &Path,
+        update: u64,
+        warn: impl FnMut(&str),
+    ) -> Result<Option<(PathBuf, Self)>, TrainingError> {
+        let due = numbered(checkpoints)?.into_iter().filter(|found| !found.stopped);
+        Self::newest_of(due.filter(|found| found.update < update).collect(), warn)
+    }
+
+    fn newest_of(
+        numbered: Vec<Numbered>,
+        mut warn: impl FnMut(&str),
+    ) -> Result<Option<(PathBuf, Self)>, TrainingError> {
         let mut damaged = None;
-        for Numbered { path, .. } in numbered(checkpoints)?.into_iter().rev() {
+        for Numbered { path, .. } in numbered.into_iter().rev() {
             match Self::read(&path) {
                 Ok(checkpoint) => return Ok(Some((path, checkpoint))),
-                Err(Unreadable::OtherFormat(found)) => {
-                    return Err(TrainingError::OtherFormat { path, found, known: FORMAT });
-                }
                 Err(Unreadable::Damaged(reason)) => {
                     warn(&format!("checkpoint `{}` is damaged ({reason}); going on from an older one", path.display()));
-                    damaged.get_or_insert(TrainingError::Checkpoint { path, reason });
+                    damaged.get_or_insert(path);
                 }
+                Err(other) => return Err(other.error(&path)),
             }
         }
-        damaged.map_or(Ok(None), Err)
+        damaged.map_or(Ok(None), |path| Err(TrainingError::AllDamaged(path)))
     }
 
     fn read(folder: &Path) -> Result<Self, Unreadable> {
@@ -205,7 +281,8 @@ impl Checkpoint {
             averages.entry(parameter.into()).or_default().push(values);
         }
         let optimizer = OptimizerState { updates: position.optimizer_updates, averages };
-        Ok(Self { position, parameters, optimizer })
+        let average = (position.averagings > 0).then(|| from_safetensors(AVERAGE, &checked(AVERAGE)?)).transpose()?;
+        Ok(Self { position, parameters, optimizer, average })
     }
 }
 
@@ -223,6 +300,35 @@ pub(crate) fn prune(checkpoints: &Path, keep: usize, place: &Path, update: u64) 
     let others = keep.max(1) - usize::from(!is_stopped(place));
     due[..due.len().saturating_sub(others)].iter().try_for_each(|path| disk::remove(path))?;
     disk::remove_unfinished(checkpoints)
+}
+
+/// A model with the mean of the weights of the newest checkpoints of a run folder: of those that are averages already, where its
+/// training averages.
+///
+/// # Errors
+///
+/// If there are not so many, or one of them cannot be read.
+pub fn average_checkpoints(run: &Path, count: usize) -> Result<Model, TrainingError> {
+    let (config, vocabularies) = (Config::load(&run.join("config.toml"), &[])?, Vocabularies::load(run)?);
+    let mut found = numbered(&run.join("checkpoints"))?;
+    found.retain(|found| !found.stopped && !found.replaced);
+    if found.len() < count {
+        return Err(TrainingError::TooFewCheckpoints { run: run.into(), asked: count, found: found.len() });
+    }
+    let mut sums: BTreeMap<String, (Vec<usize>, Vec<f64>)> = BTreeMap::new();
+    for Numbered { path, .. } in found.split_off(found.len() - count) {
+        let checkpoint = Checkpoint::read(&path).map_err(|unreadable| unreadable.error(&path))?;
+        for (name, (shape, values)) in checkpoint.average.unwrap_or(checkpoint.parameters) {
+            let (_, sum) = sums.entry(name).or_insert_with(|| (shape, vec![0.0; values.len()]));
+            sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
+        }
+    }
+    let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum / count as f64) as f32).collect();
+    let means = sums.into_iter().map(|(name, (shape, sums))| (name, (shape, mean(sums)))).collect();
+    let network = RnnSearch::blank(&Model::settings(&config, &vocabularies), &Device::flex());
+    let network = load_parameters(network, means)
+        .map_err(|mismatch| TrainingError::Mismatch { path: run.join("checkpoints"), mismatch })?;
+    Ok(Model::new(&network, &config, &vocabularies))
 }
 
 fn to_json(value: &impl Serialize) -> Vec<u8> {
@@ -258,19 +364,38 @@ fn is_stopped(path: &Path) -> bool {
     path.to_string_lossy().ends_with(STOPPED)
 }
 
-fn to_safetensors(tensors: &BTreeMap<String, Values>) -> Vec<u8> {
-    let bytes: BTreeMap<&str, (&[usize], Vec<u8>)> = tensors
-        .iter()
-        .map(|(name, (shape, values))| {
-            (name.as_str(), (shape.as_slice(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
-        })
-        .collect();
-    let views =
-        bytes.iter().map(|(name, (shape, bytes))| Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)));
-    let views: Result<Vec<_>, SafeTensorError> = views.collect();
-    views
-        .and_then(|views| safetensors::serialize(views, None::<HashMap<String, String>>))
-        .expect("tensors of their shapes can be written")
+/// A tensor that is written from where it is.
+struct Floats<'a> {
+    shape: Vec<usize>,
+    values: &'a [f32],
+}
+
+impl View for Floats<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        bytemuck::cast_slice(self.values).into()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.values)
+    }
+}
+
+fn floats(parameters: &BTreeMap<String, Values>) -> impl Iterator<Item = (String, Floats<'_>)> {
+    parameters.iter().map(|(name, (shape, values))| (name.clone(), Floats { shape: shape.clone(), values }))
+}
+
+fn to_safetensors<'a>(tensors: impl Iterator<Item = (String, Floats<'a>)>) -> Vec<u8> {
+    // Safetensors are little-endian, as all processors are that this program is built for.
+    const { assert!(cfg!(target_endian = "little")) };
+    safetensors::serialize(tensors, None::<HashMap<String, String>>).expect("tensors of their shapes can be written")
 }
 
 fn from_safetensors(name: &str, bytes: &[u8]) -> Result<BTreeMap<String, Values>, String> {
@@ -292,8 +417,16 @@ mod tests {
         let averages = BTreeMap::from([("a".to_string(), vec![vec![1.0, 2.0], vec![3.0, 4.0]])]);
         let best = Best { update, loss: 0.1 + 0.2, bleu: f64::NAN, chrf: f64::INFINITY };
         let window = Window { nats: 1e300 / 3.0, tokens: 7 };
-        let position = Position { update, optimizer_updates: update, best: Some(best), window, ..Position::default() };
-        Checkpoint { position, parameters, optimizer: OptimizerState { updates: update, averages } }
+        let position = Position {
+            update,
+            optimizer_updates: update,
+            best: Some(best),
+            window,
+            averagings: 3,
+            ..Position::start("text".into())
+        };
+        let average = Some(BTreeMap::from([("a".to_string(), (vec![2, 1], vec![0.5, -1.0]))]));
+        Checkpoint { position, parameters, optimizer: OptimizerState { updates: update, averages }, average }
     }
 
     fn save(folder: &Path, update: u64, keep: usize) {
@@ -323,6 +456,7 @@ mod tests {
         // NaN is not equal to itself.
         assert_eq!(format!("{:?}", read.position), format!("{:?}", written.position));
         assert_eq!((read.parameters, read.optimizer), (written.parameters, written.optimizer));
+        assert_eq!(read.average, written.average);
     }
 
     #[test]
@@ -379,7 +513,7 @@ mod tests {
     fn damage_anywhere_is_noticed_and_an_older_one_taken() {
         let folder = tempfile::tempdir().unwrap();
         save(folder.path(), 1, 9);
-        for name in [STATE, PARAMETERS, OPTIMIZER, MANIFEST] {
+        for name in [STATE, PARAMETERS, OPTIMIZER, AVERAGE, MANIFEST] {
             save(folder.path(), 2, 9);
             let file = folder.path().join("00000002").join(name);
             let whole = fs::read(&file).unwrap();
@@ -396,7 +530,7 @@ mod tests {
             assert_eq!(newest(folder.path()), (Some(1), 1), "{name} gone");
         }
         fs::remove_file(folder.path().join("00000001").join(STATE)).unwrap();
-        assert!(matches!(Checkpoint::newest(folder.path(), |_| {}), Err(TrainingError::Checkpoint { .. })));
+        assert!(matches!(Checkpoint::newest(folder.path(), |_| {}), Err(TrainingError::AllDamaged(_))));
     }
 
     #[test]
@@ -424,7 +558,7 @@ mod tests {
         let beside = checkpoints.join("unfinished-00000001");
         let at = |action: &str, path: &Path| done.iter().rposition(|(a, p)| *a == action && p == path).unwrap();
         let renamed = at("rename", &beside);
-        for name in [STATE, PARAMETERS, OPTIMIZER, MANIFEST] {
+        for name in [STATE, PARAMETERS, OPTIMIZER, AVERAGE, MANIFEST] {
             assert!(at("write", &beside.join(name)) < at("sync", &beside.join(name)));
             assert!(at("sync", &beside.join(name)) < renamed);
         }

@@ -55,8 +55,23 @@ pub enum TrainingError {
         /// Why it failed.
         error: io::Error,
     },
-    /// No checkpoint can be read.
-    #[error("checkpoint `{}` is damaged: {reason}. There is no other to go on from: begin anew with --overwrite", path.display())]
+    /// No checkpoint can be read; this is the newest.
+    #[error("checkpoint `{}` is damaged, and there is no other to go on from: begin anew with --overwrite", .0.display())]
+    AllDamaged(PathBuf),
+    /// There are not as many checkpoints as are to be averaged.
+    #[error(
+        "run folder `{}` has {found} checkpoints, not {asked}: average fewer, or train with training.keep_checkpoints = {asked}", run.display()
+    )]
+    TooFewCheckpoints {
+        /// The run folder.
+        run: PathBuf,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A checkpoint that is needed cannot be read.
+    #[error("checkpoint `{}` is damaged: {reason}", path.display())]
     Checkpoint {
         /// The checkpoint folder.
         path: PathBuf,
@@ -103,14 +118,17 @@ pub enum TrainingError {
     Precision(&'static str),
     /// Nothing is learned any more.
     #[error(
-        "loss or gradient was not finite in {updates} updates in a row, up to update {update}. The last checkpoint and the best model are \
-         kept. Lower training.optimizer.learning_rate or training.clip_norm and go on with --resume"
+        "loss or gradient was not finite in {updates} updates in a row, up to update {update}{}. The last checkpoint and the best model are \
+         kept. Lower training.optimizer.learning_rate or training.clip_norm and go on with --resume",
+        if *recoveries > 0 { format!(", though the training went back and lowered its learning rate {recoveries} times") } else { String::new() }
     )]
     Diverged {
         /// Updates in a row.
         updates: u64,
         /// The last of them.
         update: u64,
+        /// How often the training went back to a checkpoint with a lower learning rate.
+        recoveries: u64,
     },
 }
 

@@ -4,12 +4,14 @@
 //! all that a later process needs to go on, and [`RunFolder`] is where everything goes, through `disk`. Nothing is printed: what happens is told to an
 //! [`Observer`].
 
+mod average;
 mod checkpoint;
 mod disk;
 mod error;
 mod exact;
 mod gradients;
 mod learner;
+mod memory;
 mod observer;
 mod optimizer;
 mod rehearsal;
@@ -20,6 +22,7 @@ mod tests;
 mod trainer;
 mod validation;
 
+pub use checkpoint::average_checkpoints;
 pub use error::TrainingError;
 pub use observer::{Best, Observer, Prepared, Progress, Sample, ValidationReport};
 pub use rehearsal::{Rehearsal, Workload};

@@ -12,6 +12,8 @@ use crate::exact;
 pub trait Observer {
     /// Something worth a line: what was read, what was dropped, where it goes on.
     fn message(&mut self, text: &str);
+    /// Something for those who want to know more.
+    fn detail(&mut self, _text: &str) {}
     /// Something that should not be, but that the training survives.
     fn warning(&mut self, text: &str);
     /// The data is read and the model made; updates begin.

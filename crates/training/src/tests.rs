@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::prelude::*;
 use rnnsearch_config::Config;
+use rnnsearch_inference::Model;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::average_checkpoints;
 use crate::disk::faults::{self, Fault};
 use crate::{Ending, Observer, Outcome, Prepared, Progress, RunFolder, Start, TrainingError, ValidationReport, train};
 
@@ -190,21 +192,131 @@ fn assert_same(found: &Results, expected: &Results, after: &str) {
     assert!(found.checkpoints == expected.checkpoints, "checkpoints hold something else after {after}");
 }
 
-#[test]
-fn a_training_may_stop_after_any_update() {
-    let expected = undisturbed(&[]);
-    assert_eq!(expected.metrics.len(), 2 + 4);
-    for update in 1..=12 {
-        let mut place = Place::new(&[]);
-        let first = place.train(Start::New, Some(update)).unwrap();
-        assert_eq!(first.ending, if update == 12 { Ending::Finished } else { Ending::Interrupted });
-        // At once again, and then to the end.
+/// Stops after each update and the one after it, and compares with a training that does not. Returns what that came to.
+fn stop_after_any_update(settings: &[&str], updates: u64) -> Results {
+    let expected = undisturbed(settings);
+    for update in 1..updates {
+        let mut place = Place::new(settings);
+        place.train(Start::New, Some(update)).unwrap();
         let second = place.train(Start::Resume, Some(update + 1)).unwrap();
         let last = place.train(Start::Resume, None).unwrap();
-        assert_eq!((last.ending, last.update, last.best.is_some()), (Ending::Finished, 12, true));
+        assert_eq!((last.ending, last.update, last.best.is_some()), (Ending::Finished, updates, true));
         assert_same(&place.results(), &expected, &format!("stops at {update} and {}", second.update));
-        assert_eq!(place.warnings, [""; 0]);
     }
+    expected
+}
+
+#[test]
+fn a_training_may_stop_after_any_update() {
+    assert_eq!(stop_after_any_update(&[], 12).metrics.len(), 2 + 4);
+}
+
+#[test]
+fn averages_and_parts_of_batches_may_stop_too() {
+    let settings =
+        ["training.average=0.9", "training.accumulate=2", "training.max_batch_tokens=10", "training.max_epochs=12"];
+    let expected = stop_after_any_update(&settings, 24);
+    let averages = expected.checkpoints.keys().filter(|file| file.ends_with("average.safetensors"));
+    assert_eq!(averages.count(), 2);
+}
+
+/// Weight decay of so much at such a rate multiplies the weights by -999 an update.
+const EXPLODING: [&str; 9] = [
+    "training.optimizer.kind=adamw",
+    "training.optimizer.learning_rate=1000",
+    "training.optimizer.weight_decay=1",
+    "training.schedule.kind=constant",
+    "training.checkpoint_every=2",
+    "training.keep_checkpoints=50",
+    "training.recovery.after=2",
+    "training.recovery.attempts=9",
+    "training.recovery.factor=0.0001",
+];
+
+#[test]
+fn a_training_that_explodes_goes_back_and_may_stop_too() {
+    // `schedule.patience` is for the schedule of the other trainings.
+    let settings = [&EXPLODING[..], &["training.schedule.patience=1", "training.max_epochs=5"]].concat();
+    let expected = stop_after_any_update(&settings, 20);
+    let recoveries: Vec<&Value> = expected.metrics.iter().filter(|line| line["kind"] == "recovery").collect();
+    assert!(!recoveries.is_empty() && recoveries.len() < 9, "{recoveries:?}");
+    let mut place = Place::new(&settings);
+    place.train(Start::New, None).unwrap();
+    let told = |what: &str| place.warnings.iter().filter(|warning| warning.contains(what)).count();
+    assert_eq!((told("going back to update "), told("is left out")), (recoveries.len(), 2 * recoveries.len()));
+}
+
+#[test]
+fn a_training_gives_up_in_the_end() {
+    let hopeless = ["training.schedule.patience=1", "training.recovery.attempts=2", "training.recovery.factor=1"];
+    let settings = [&EXPLODING[..7], &hopeless].concat();
+    let mut place = Place::new(&settings);
+    let error = place.train(Start::New, None).unwrap_err().to_string();
+    assert!(error.contains("not finite in 2 updates in a row") && error.contains("learning rate 2 times"), "{error}");
+    // It says so again, unless told to do something else.
+    assert_eq!(place.train(Start::Resume, None).unwrap_err().to_string(), error);
+    place.config.training.optimizer.learning_rate = 0.001;
+    place.train(Start::Resume, None).unwrap();
+    let mut at_once = Place::new(&[&settings[..], &["training.recovery.attempts=0"]].concat());
+    let error = at_once.train(Start::New, None).unwrap_err().to_string();
+    assert!(error.contains("not finite in 2 updates in a row") && !error.contains("times"), "{error}");
+}
+
+/// A batch of an epoch, the same in parts, and the same in several batches: the same sum.
+#[test]
+fn parts_of_a_batch_add_up_to_it() {
+    let train = |settings: &[&str]| {
+        let always = [
+            "training.optimizer.kind=sgd",
+            "training.optimizer.learning_rate=0.5",
+            "training.log_every=1",
+            "training.validate_every=0",
+            "model.dropout={ embedding = 0.0, hidden = 0.0, readout = 0.0 }",
+            "model.tie_output=true",
+            "training.max_epochs=6",
+        ];
+        let results = undisturbed(&[&always[..], settings].concat());
+        let losses = results.metrics.iter().map(|line| line["loss"].as_f64().unwrap()).collect::<Vec<f64>>();
+        assert_eq!(losses.len(), 6 + 6);
+        (losses, results.model)
+    };
+    let (whole, model) = train(&["training.batch_size=12"]);
+    assert!(whole[10] < whole[0]);
+    let ways =
+        [["training.batch_size=12", "training.max_batch_tokens=9"], ["training.batch_size=3", "training.accumulate=4"]];
+    for way in ways {
+        let (parts, other) = train(&way);
+        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-5), "{way:?}: {whole:?} {parts:?}");
+        // They are rounded in another order, so something was done in another way.
+        assert!(other != model, "{way:?}");
+    }
+}
+
+#[test]
+fn checkpoints_are_averaged() {
+    let mut place = Place::new(&["training.keep_checkpoints=3"]);
+    place.train(Start::New, None).unwrap();
+    let average = |count: usize| average_checkpoints(&place.run(), count);
+    let weights = |model: &Model| -> Vec<f32> {
+        model.parameters().values().flat_map(|parameter| parameter.floats().into_owned()).collect()
+    };
+    let mut expected = vec![0.0; weights(&average(1).unwrap()).len()];
+    for folder in names_with_paths(&place.run().join("checkpoints")) {
+        let bytes = fs::read(folder.join("parameters.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let mut tensors = file.tensors();
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        let values = tensors.iter().flat_map(|(_, view)| view.data().chunks_exact(4));
+        let values = values.map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+        expected.iter_mut().zip(values).for_each(|(sum, value)| *sum += value / 3.0);
+    }
+    let found = weights(&average(3).unwrap());
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
+    let error = average(4).unwrap_err().to_string();
+    assert!(error.contains("has 3 checkpoints, not 4") && error.contains("keep_checkpoints = 4"), "{error}");
+    fs::write(place.run().join("checkpoints/00000012/parameters.safetensors"), "x").unwrap();
+    let error = average(2).unwrap_err().to_string();
+    assert!(error.contains("00000012` is damaged: parameters.safetensors"), "{error}");
 }
 
 #[test]

@@ -5,21 +5,21 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::prelude::*;
-use rnnsearch_config::Config;
+use rnnsearch_config::{Config, TrainingConfig};
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
-use rnnsearch_decoder::RnnSearch;
+use rnnsearch_decoder::{ModelSettings, RnnSearch};
 use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
 use serde_json::json;
 
+use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Occasion, Position, Window, prune};
+use crate::gradients::Gradients;
 use crate::learner::{Learner, clip};
+use crate::memory::{Memory, available};
 use crate::optimizer::{Optimizer, Update};
 use crate::validation::{Validation, to_device};
 use crate::{Best, Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport, disk};
-
-/// After so many updates in a row whose loss or gradient is not finite, a training gives up.
-const MAX_SKIPPED: u64 = 20;
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,33 +138,36 @@ impl<'a> Trainer<'a> {
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
         let mut gone_on_from = None;
-        let (model, optimizer, position) = match resume(run, observer)? {
+        let (learner, position) = match resume(run, observer)? {
             Some((folder, checkpoint)) if checkpoint.position.text != text => {
                 return Err(TrainingError::OtherText(folder));
             }
             Some((folder, checkpoint)) => {
                 note(observer, format!("going on from update {}", checkpoint.position.update));
-                let (model, state, position) = checkpoint.load_into(RnnSearch::blank(&settings, &tracked), &folder)?;
+                let gone_on =
+                    checkpoint.into_learner(RnnSearch::blank(&settings, &tracked), &config.training, &folder)?;
                 gone_on_from = Some(folder);
-                (model, Optimizer::restore(&config.training.optimizer, state, device), position)
+                gone_on
             }
-            None => {
-                let model = RnnSearch::new(&settings, config.training.seed, &tracked);
-                (model, Optimizer::new(&config.training.optimizer), Position { text, ..Position::default() })
-            }
+            None => (beginner(&settings, &config.training, &tracked), Position::start(text)),
         };
+        let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch);
+        let memory = Memory::of(config, learner.model().num_params(), &dataset, &plan);
+        observer.detail(&memory.to_string());
+        let warning = available().filter(|_| kernel_of(device) == Kernel::Fused).and_then(|free| memory.warning(free));
+        warning.iter().for_each(|text| observer.warning(text));
         run.begin(config, &vocabularies)?;
         if let Some(folder) = gone_on_from {
             prune(&run.checkpoints(), config.training.keep_checkpoints, &folder, position.update)?;
         }
-        notes.iter().try_for_each(|text| run.log(text))?;
+        notes.iter().chain([&memory.to_string()]).chain(&warning).try_for_each(|text| run.log(text))?;
         if !run.truncate_metrics(position.metrics_len)? {
             observer.warning("metrics.jsonl is shorter than it was: lines are missing");
         }
         observer.prepared(&Prepared {
             pairs: dataset.len(),
             target_tokens: dataset.target_tokens(),
-            parameters: model.num_params(),
+            parameters: learner.model().num_params(),
             vocabularies: (settings.source_words, settings.target_words),
         });
         let mut trainer = Self {
@@ -176,7 +179,7 @@ impl<'a> Trainer<'a> {
             vocabularies,
             dataset,
             validation,
-            learner: Learner::new(model, optimizer),
+            learner,
             position,
             pace: Pace::new(),
             begin: (Instant::now(), 0.0),
@@ -210,13 +213,11 @@ impl<'a> Trainer<'a> {
             let plan = BatchPlan::epoch(&self.dataset, &self.config.training, self.position.epoch);
             // With other settings an epoch may have fewer batches than it had when the training was stopped.
             self.position.batch = self.position.batch.min(plan.len() - 1);
-            for indices in plan.iter_from(self.position.batch) {
-                self.update(indices, plan.len())?;
-                if self.position.batch == plan.len() {
-                    self.position.epoch += 1;
-                    self.position.batch = 0;
-                }
-                if let Some(ending) = self.conclude(stop)? {
+            let epoch = self.position.epoch;
+            while self.position.epoch == epoch {
+                if !self.update(&plan)? {
+                    self.go_back()?;
+                } else if let Some(ending) = self.conclude(stop)? {
                     return Ok(ending);
                 }
             }
@@ -235,7 +236,9 @@ impl<'a> Trainer<'a> {
             self.validate()?;
         }
         let over = self.is_over();
-        let due = over.is_some() || self.position.is_best || self.is_due(training.checkpoint_every, validates);
+        // Weights that nothing finite comes of are not worth going on from.
+        let usual = self.is_due(training.checkpoint_every, validates) && self.position.skipped == 0;
+        let due = over.is_some() || self.position.is_best || usual;
         let stopped = stop.load(Ordering::Relaxed).then_some(Ending::Interrupted);
         if due {
             self.checkpoint(Occasion::Due)?;
@@ -267,36 +270,95 @@ impl<'a> Trainer<'a> {
             || (training.max_updates > 0 && self.position.update >= training.max_updates)
     }
 
-    /// One update of the weights from one batch.
-    fn update(&mut self, indices: &[u32], batches: usize) -> Result<(), TrainingError> {
-        let training = &self.config.training;
-        let batch = to_device(&PaddedBatch::new(&self.dataset, indices), &self.tracked);
-        self.position.update += 1;
-        self.position.batch += 1;
-        self.position.is_best = false;
-        let (nats, gradients) = self.learner.gradients(&batch, self.config, self.position.update);
+    /// One update of the weights, from the next batch or batches of an epoch. Returns whether there is any point in going on from it.
+    fn update(&mut self, plan: &BatchPlan) -> Result<bool, TrainingError> {
+        let Self { config, dataset, tracked, position, .. } = self;
+        let training = &config.training;
+        let batches = position.batch..plan.len().min(position.batch + training.accumulate);
+        (position.update, position.batch, position.is_best) = (position.update + 1, batches.end, false);
+        let parts: Vec<&[u32]> =
+            batches.flat_map(|batch| BatchPlan::parts(dataset, plan.batch(batch), training.max_batch_tokens)).collect();
+        let tokens = parts.concat().iter().map(|&index| dataset.target_len(index)).sum();
+        let parts = parts.into_iter().map(|indices| to_device(&PaddedBatch::new(dataset, indices), tracked));
+        let (nats, gradients) = self.learner.gradients(parts, tokens, config, position.update);
         let norm = gradients.norm();
-        if !nats.is_finite() || !norm.is_finite() {
-            return self.skip(nats, norm);
+        if nats.is_finite() && norm.is_finite() {
+            self.learn(gradients, norm, nats, tokens, plan.len())?;
+        } else {
+            self.skip(nats, norm)?;
         }
+        self.learner.add_to_average(self.position.update);
+        if self.position.batch == plan.len() {
+            self.position.epoch += 1;
+            self.position.batch = 0;
+        }
+        Ok(self.position.skipped < training.recovery.after)
+    }
+
+    /// Changes the weights.
+    fn learn(
+        &mut self,
+        gradients: Gradients,
+        norm: f64,
+        nats: f64,
+        tokens: usize,
+        batches: usize,
+    ) -> Result<(), TrainingError> {
+        let training = &self.config.training;
         self.position.skipped = 0;
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
+        let rate = self.position.slower * rate;
         self.learner.step(gradients, &Update { scale: clip(norm, training.clip_norm), learning_rate: rate });
         self.position.window.nats += nats;
-        self.position.window.tokens += batch.target_tokens;
-        self.pace.tokens += batch.target_tokens;
+        self.position.window.tokens += tokens;
+        self.pace.tokens += tokens;
         self.tell_progress(batches, norm, rate)
     }
 
     /// Leaves out an update that would spoil the weights.
     fn skip(&mut self, nats: f64, norm: f64) -> Result<(), TrainingError> {
         self.position.skipped += 1;
-        let Position { update, skipped: updates, .. } = self.position;
+        let update = self.position.update;
         let text = format!("update {update} is left out: its loss is {nats} and the length of its gradient {norm}");
         self.run.log(&text)?;
         self.observer.warning(&text);
-        if updates >= MAX_SKIPPED { Err(TrainingError::Diverged { updates, update }) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Goes back to the last checkpoint that something finite came of, with a lower learning rate.
+    fn go_back(&mut self) -> Result<(), TrainingError> {
+        let Position { update, skipped, recoveries, slower, best, .. } = self.position.clone();
+        let recovery = &self.config.training.recovery;
+        let diverged = TrainingError::Diverged { updates: skipped, update, recoveries };
+        if recoveries >= recovery.attempts {
+            return Err(diverged);
+        }
+        let (checkpoints, training) = (self.run.checkpoints(), &self.config.training);
+        let settings = Model::settings(self.config, &self.vocabularies);
+        let warn = |warning: &str| self.observer.warning(warning);
+        let (learner, position) = match Checkpoint::newest_before(&checkpoints, update - skipped, warn)? {
+            Some((folder, checkpoint)) => {
+                checkpoint.into_learner(RnnSearch::blank(&settings, &self.tracked), training, &folder)?
+            }
+            None if Checkpoint::newest_before(&checkpoints, u64::MAX, |_| ())?.is_none() => {
+                (beginner(&settings, training, &self.tracked), Position::start(self.position.text.clone()))
+            }
+            None => return Err(diverged),
+        };
+        let slower = slower * recovery.factor;
+        // The best model is still the best, wherever the training is.
+        self.position = Position { recoveries: recoveries + 1, slower, best, is_best: false, ..position };
+        self.learner = learner;
+        let text = format!(
+            "{skipped} updates in a row were left out: going back to update {}, with the learning rate times {slower}",
+            self.position.update
+        );
+        self.observer.warning(&text);
+        self.run.log(&text)?;
+        self.run.add_metrics(&json!({ "kind": "recovery", "update": self.position.update, "slower": slower }))?;
+        // From here on whoever resumes is as wise.
+        self.checkpoint(Occasion::Due)
     }
 
     fn tell_progress(&mut self, batches: usize, gradient_norm: f64, learning_rate: f64) -> Result<(), TrainingError> {
@@ -347,8 +409,8 @@ impl<'a> Trainer<'a> {
         let better = match &self.validation {
             None => true,
             Some(validation) => {
-                let network = self.learner.model().valid();
-                let mut report = validation.run(network, self.config, &self.vocabularies, self.device)?;
+                let mut report =
+                    validation.run(self.learner.network(), self.config, &self.vocabularies, self.device)?;
                 report.update = self.position.update;
                 report.epoch = self.position.epoch + u64::from(self.position.batch > 0);
                 let merit = |best: &Best| best.merit(self.config.validation.metric);
@@ -384,7 +446,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn save_model(&self) -> Result<(), TrainingError> {
-        let model = Model::new(&self.learner.model().valid(), self.config, &self.vocabularies);
+        let model = Model::new(&self.learner.network(), self.config, &self.vocabularies);
         disk::replace(&self.run.model(), &model.to_bytes()?)
     }
 
@@ -392,7 +454,7 @@ impl<'a> Trainer<'a> {
         let begin = Instant::now();
         self.learner.settle();
         self.position.metrics_len = self.run.synced_metrics_len()?;
-        let checkpoint = Checkpoint::new(self.position.clone(), self.learner.model(), self.learner.optimizer_state());
+        let checkpoint = Checkpoint::new(self.position.clone(), &self.learner);
         checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints, occasion)?;
         self.pace.begin += begin.elapsed();
         Ok(())
@@ -411,6 +473,12 @@ fn resume(
         None if run.model().is_file() => Err(TrainingError::NoCheckpoint(run.path().into())),
         found => Ok(found),
     }
+}
+
+/// A learner that knows nothing yet.
+fn beginner(settings: &ModelSettings, training: &TrainingConfig, tracked: &Device) -> Learner {
+    let model = RnnSearch::new(settings, training.seed, tracked);
+    Learner::new(model, Optimizer::new(&training.optimizer), Average::of(training))
 }
 
 /// A hash of what is trained on. The position in the data means nothing where it differs.
