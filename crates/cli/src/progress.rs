@@ -195,6 +195,7 @@ mod tests {
             epoch: 3,
             batch: 120,
             batches: 363,
+            alignment_loss: None,
             loss: 3.21449,
             gradient_norm: 1.0,
             learning_rate: 1e-3,

@@ -17,7 +17,7 @@ pub(crate) fn make_absolute(config: &mut Config, file: &Path) -> Result<(), Conf
 
 impl CorpusConfig {
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        [&mut self.source, &mut self.target, &mut self.tsv, &mut self.jsonl].into_iter().flatten()
+        [&mut self.source, &mut self.target, &mut self.tsv, &mut self.jsonl, &mut self.links].into_iter().flatten()
     }
 }
 

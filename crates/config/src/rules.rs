@@ -47,7 +47,12 @@ fn data(court: &mut Court<'_>, config: &Config) {
         corpus_form(court, &KeyPath::from_dotted("data.train").index(index), corpus);
     }
     if let Some(corpus) = &data.validation {
-        corpus_form(court, &KeyPath::from_dotted("data.validation"), corpus);
+        let path = KeyPath::from_dotted("data.validation");
+        corpus_form(court, &path, corpus);
+        if corpus.links.is_some() {
+            let message = format!("`{}` would guide training, which validation is not", path.key("links"));
+            court.corpus(&path.key("links"), message, "remove it; `evaluate --gold` measures alignments");
+        }
     }
     if data.min_length > data.max_length {
         court.contradiction(
@@ -134,6 +139,23 @@ fn model(court: &mut Court<'_>, config: &Config) {
     if fixed && config.translation.replace_unknown && config.tokenizer.kind == TokenizerKind::Wordlevel {
         let help = "without attention no source word is known for an UNK: set `translation.replace_unknown = false`";
         court.contradiction(&["model.attention", "translation.replace_unknown"], help);
+    }
+    if fixed {
+        let terms = &config.training.alignment;
+        let weights =
+            [("coverage", terms.coverage), ("doubly_stochastic", terms.doubly_stochastic), ("entropy", terms.entropy)];
+        for (name, _) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
+            let key = format!("training.alignment.{name}");
+            court.contradiction(
+                &[&key, "model.attention"],
+                &format!("without attention there are no alignments: remove `{name}`"),
+            );
+        }
+        for (index, _) in config.data.train.iter().enumerate().filter(|(_, corpus)| corpus.links.is_some()) {
+            let path = KeyPath::from_dotted("data.train").index(index).key("links");
+            let message = format!("`{path}` guides alignments, and with `model.attention = \"none\"` there are none");
+            court.corpus(&path, message, "remove it");
+        }
     }
 }
 

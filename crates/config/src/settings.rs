@@ -98,6 +98,11 @@ pub struct CorpusConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"en")]
     pub target_field: Option<String>,
+    /// File of word alignments for guided alignment, a line a pair, in Pharaoh format: `0-0 1-2`, source word and target word,
+    /// counted from 0 as blanks separate them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"corpus.links")]
+    pub links: Option<PathBuf>,
 }
 
 /// How text becomes tokens.
@@ -325,6 +330,8 @@ pub struct TrainingConfig {
     pub schedule: ScheduleConfig,
     /// What is done when losses or gradients are not finite any more; such updates are left out.
     pub recovery: RecoveryConfig,
+    /// What the alignments are taught, beside what helps to translate.
+    pub alignment: AlignmentConfig,
 }
 
 impl Default for TrainingConfig {
@@ -350,8 +357,58 @@ impl Default for TrainingConfig {
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
             recovery: RecoveryConfig::default(),
+            alignment: AlignmentConfig::default(),
         }
     }
+}
+
+/// What the alignments are taught, beside what helps to translate. Each term is multiplied by its weight and added to the loss of a
+/// batch, in nats; α_ij is the weight of source token j for target token i.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlignmentConfig {
+    /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
+    /// token i is linked to by the `links` of a corpus. Words without links add nothing; nor do corpora without.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub guided: f64,
+    /// What `guided` is multiplied by after every epoch.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub guided_decay: f64,
+    /// At which step the links of a word are taught, and `align` reads them.
+    pub read: Reading,
+    /// Weight of the coverage loss (See et al. 2017): Σ_i Σ_j min(α_ij, Σ_{k<i} α_kj), so that no word is looked at again and again.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub coverage: f64,
+    /// Weight of the doubly stochastic regulariser (Xu et al. 2015): Σ_j (1 - Σ_i α_ij)², so that every source word is looked at.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub doubly_stochastic: f64,
+    /// Weight of the entropy of the alignments: -Σ_i Σ_j α_ij ln α_ij, so that each looks at few words.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub entropy: f64,
+}
+
+impl Default for AlignmentConfig {
+    fn default() -> Self {
+        Self {
+            guided: 1.0,
+            guided_decay: 1.0,
+            read: Reading::Previous,
+            coverage: 0.0,
+            doubly_stochastic: 0.0,
+            entropy: 0.0,
+        }
+    }
+}
+
+/// Which step of the decoder tells where target word i looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reading {
+    /// The one that predicts it, α_i: where the model looks to translate.
+    #[default]
+    Previous,
+    /// The one after it, α_{i+1}: the word itself may be known there, which is better for alignments and worse for translations.
+    Next,
 }
 
 /// The unit a batch is counted in.

@@ -85,6 +85,18 @@ pub enum CorpusError {
         /// Its lines.
         target_lines: u64,
     },
+    /// A line of a file of links holds something else.
+    #[error("{file}:{line}: `{word}` {reason}")]
+    Link {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// The word.
+        word: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A TSV line is not source, tab, target.
     #[error("{file}:{line}: {columns} column(s) where a line is source, one tab, target{}", tsv_remedy(*columns))]
     Columns {

@@ -24,6 +24,11 @@ impl Ids {
     pub fn new(ids: &[i32], batch: usize, device: &Device) -> Self {
         Self { host: ids.to_vec(), len: ids.len() / batch, batch, device: integers(ids, device) }
     }
+
+    /// The number of positions.
+    pub fn len(&self) -> usize {
+        self.len
+    }
 }
 
 /// The rows that will be looked up in tables, each named with the ids: by table, in ascending order.
@@ -66,15 +71,21 @@ impl Lookups {
 /// The loss of a batch.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    /// In nats, summed over target tokens: `[1]`.
+    /// The cross-entropy in nats, summed over target tokens: `[1]`.
     pub nats: Tensor<1>,
+    /// What is added for the sake of the alignments, weighted: `[1]`.
+    pub alignment: Option<Tensor<1>>,
     pub(crate) lookups: Lookups,
 }
 
 impl Loss {
-    /// The gradients of the loss divided by `tokens`, for every parameter it depends on, by name.
+    /// The gradients of the whole loss divided by `tokens`, for every parameter it depends on, by name.
     pub fn gradients(&self, model: &RnnSearch, tokens: usize) -> BTreeMap<String, Gradient> {
-        let mut tape = self.nats.clone().div_scalar(tokens as f64).backward();
+        let whole = match &self.alignment {
+            Some(alignment) => self.nats.clone() + alignment.clone(),
+            None => self.nats.clone(),
+        };
+        let mut tape = whole.div_scalar(tokens as f64).backward();
         let mut gradients = dense_gradients(model, &mut tape);
         let mut tables: BTreeMap<&str, (Vec<i32>, Vec<Tensor<2>>)> = BTreeMap::new();
         for LookedUp { table, ids, rows } in &self.lookups.0 {

@@ -17,6 +17,7 @@ mod attention;
 mod embedding;
 mod model;
 mod names;
+mod objective;
 mod readout;
 mod recurrent;
 
@@ -24,3 +25,4 @@ pub use attention::Attention;
 pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
 pub use names::{Gradient, ShapeMismatch, Values, check_shapes, load_parameters, parameter_name, parameters};
+pub use objective::{AlignmentTerms, Objective};

@@ -12,6 +12,7 @@ use rnnsearch_encoder::{Annotations, Encoder, Gru};
 use rnnsearch_kernels::{Dropout, Padding, output_loss};
 
 use crate::Attention;
+use crate::Objective;
 use crate::embedding::{Ids, Lookups, Loss, rows_of};
 use crate::readout::Readout;
 use crate::recurrent::{AttendingLayer, Seen, upper_sequence, upper_step};
@@ -79,6 +80,8 @@ pub struct Batch {
     targets: Tensor<1, Int>,
     /// The number of real target tokens.
     pub target_tokens: usize,
+    /// What guided alignment teaches, `[tgt_len, batch, src_len]`.
+    guide: Option<Tensor<3>>,
 }
 
 /// The state of the decoder between two steps: one tensor `[rows, n]` a layer.
@@ -123,7 +126,17 @@ impl Batch {
             target_tokens: real.len(),
             targets: integers(&words, [words.len()], device),
             real: integers(&real, [real.len()], device),
+            guide: None,
         }
+    }
+
+    /// With what guided alignment teaches: for each target position a distribution over the source positions, or zeros,
+    /// `[tgt_len, batch, src_len]`, row by row.
+    pub fn guided(self, guide: Vec<f32>, device: &Device) -> Self {
+        let [tgt_len, batch] = [self.previous.len(), self.padding.lengths().len()];
+        let src_len = guide.len() / (tgt_len * batch);
+        let guide = Tensor::from_data(TensorData::new(guide, [tgt_len, batch, src_len]), device);
+        Self { guide: Some(guide), ..self }
     }
 }
 
@@ -181,12 +194,18 @@ impl RnnSearch {
         }
     }
 
-    /// The cross-entropy of a batch.
-    ///
-    /// `smoothing` is the share of the target distribution that all words get equally. `dropout` is given while training.
-    pub fn loss(&self, batch: &Batch, config: &ModelConfig, smoothing: f64, mut dropout: Option<&mut Dropout>) -> Loss {
+    /// The loss of a batch. `dropout` is given while training.
+    pub fn loss(
+        &self,
+        batch: &Batch,
+        config: &ModelConfig,
+        objective: &Objective,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Loss {
         let mut lookups = Lookups::default();
-        let readout = self.teach(batch, config, &mut lookups, dropout.as_deref_mut());
+        let terms = &objective.alignment;
+        let wanted = terms.any(batch.guide.is_some());
+        let (readout, alignments) = self.teach(batch, config, wanted, &mut lookups, dropout.as_deref_mut());
         let [tgt_len, sentences, units] = readout.dims();
         let readout = match dropout {
             Some(d) => d.sequence(readout, config.dropout.readout, config.dropout.variational),
@@ -194,8 +213,13 @@ impl RnnSearch {
         };
         let readout = readout.reshape([tgt_len * sentences, units]);
         let readout = if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) };
-        let nats = output_loss(readout, self.output_weight(), self.output_bias.val(), batch.targets.clone(), smoothing);
-        Loss { nats, lookups }
+        let (weight, bias) = (self.output_weight(), self.output_bias.val());
+        let nats = output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing);
+        let alignment = alignments.map(|alignments| {
+            let guide = batch.guide.as_ref().filter(|_| terms.guided > 0.0);
+            terms.loss(&alignments, guide, &batch.source.padding.real().swap_dims(0, 1))
+        });
+        Loss { nats, alignment, lookups }
     }
 
     /// The annotations of a batch of sources.
@@ -261,14 +285,15 @@ impl RnnSearch {
         Step { state: DecoderState { layers, seen: state.seen.clone() }, log_probs, alignment }
     }
 
-    /// The readout t_i of known targets, `[tgt_len, batch, l]`.
+    /// The readout t_i of known targets, `[tgt_len, batch, l]`, and α_i, where they are wanted and there is attention.
     fn teach(
         &self,
         batch: &Batch,
         config: &ModelConfig,
+        alignments: bool,
         lookups: &mut Lookups,
         mut dropout: Option<&mut Dropout>,
-    ) -> Tensor<3> {
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
         let rates = &config.dropout;
         let annotations = self.read(&batch.source, config, lookups, dropout.as_deref_mut());
         let initial = self.initial_states(&annotations);
@@ -281,13 +306,14 @@ impl RnnSearch {
         let [tgt_len, sentences, m] = embedded.dims();
         let mask =
             dropout.as_deref_mut().and_then(|d| d.recurrent(tgt_len, &initial[0], rates.recurrent, rates.variational));
-        let mut joined = self.decoder.forward(
+        let (mut joined, alignments) = self.decoder.forward(
             embedded.clone(),
             initial[0].clone(),
             mask,
             &batch.padding,
             (&seen, self.attention.as_ref()),
             config.reset,
+            alignments,
         );
         let [_, n] = initial[0].dims();
         let [_, _, width] = joined.dims();
@@ -305,7 +331,7 @@ impl RnnSearch {
         let rows = tgt_len * sentences;
         let readout = self.readout.forward(joined.reshape([rows, width]), embedded.reshape([rows, m]));
         let [_, units] = readout.dims();
-        readout.reshape([tgt_len, sentences, units])
+        (readout.reshape([tgt_len, sentences, units]), alignments)
     }
 
     fn initial_states(&self, annotations: &Annotations) -> Vec<Tensor<2>> {

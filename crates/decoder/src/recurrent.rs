@@ -69,7 +69,9 @@ impl AttendingLayer {
 
     /// Runs over known previous words: `embedded` is E y_{i-1}, `[tgt_len, batch, m]`, and `initial` is s_0.
     ///
-    /// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`; what it is at padding means nothing.
+    /// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`, and, where `alignments` are wanted and there is attention, α_i, `[tgt_len,
+    /// batch, src_len]`; what they are at padding means nothing.
+    #[allow(clippy::too_many_arguments, reason = "they are what a decoder reads")]
     pub fn forward(
         &self,
         embedded: Tensor<3>,
@@ -78,14 +80,23 @@ impl AttendingLayer {
         padding: &Padding,
         (seen, attention): (&Seen, Option<&Attention>),
         reset: Reset,
-    ) -> Tensor<3> {
+        alignments: bool,
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
         let [tgt_len, batch, _] = embedded.dims();
         let recurrent = self.gru.recurrent(reset);
         let projected = self.gru.project(embedded);
         match (seen, attention) {
             (Seen::Memory(memory), Some(attention)) => {
-                let teacher = Teacher { projected, initial, dropout, padding: padding.clone() };
-                decoder_sequence(teacher, memory, &attention.weights(&self.context_weight), &recurrent)
+                let teacher = Teacher { projected, initial, dropout, padding: padding.clone(), alignments };
+                let outputs =
+                    decoder_sequence(teacher, memory, &attention.weights(&self.context_weight), &recurrent, None);
+                if !alignments {
+                    return (outputs, None);
+                }
+                let [_, _, width] = outputs.dims();
+                let joined = width - seen.src_len();
+                let columns = |from: usize, to: usize| outputs.clone().slice([0..tgt_len, 0..batch, from..to]);
+                (columns(0, joined), Some(columns(joined, width)))
             }
             (Seen::Fixed(context), _) => {
                 let taken = context.clone().matmul(self.context_weight.val()).unsqueeze_dim::<3>(0);
@@ -93,7 +104,7 @@ impl AttendingLayer {
                 let states = gru_sequence(projected, padding, initial, &recurrent, dropout, Direction::Forward);
                 let [_, size] = context.dims();
                 let contexts = context.clone().unsqueeze_dim::<3>(0).expand([tgt_len, batch, size]);
-                Tensor::cat(vec![states, contexts], 2)
+                (Tensor::cat(vec![states, contexts], 2), None)
             }
             (Seen::Memory(_), None) => unreachable!("a model without attention prepares no memory"),
         }

@@ -6,7 +6,7 @@
 use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
-use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher};
+use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher};
 
 /// One step of a gated recurrent unit, appendix A.1.1.
 ///
@@ -100,15 +100,25 @@ pub fn decoder_sequence(
     memory: &Memory,
     attention: &AttentionWeights,
     recurrent: &Recurrent,
+    second: Option<&SecondUnit>,
 ) -> Tensor<3> {
     let [tgt_len, _, _] = teacher.projected.dims();
     let mut state = teacher.initial;
     let mut steps = Vec::with_capacity(tgt_len);
     for step in 0..tgt_len {
-        let (context, _) = attend(state.clone(), memory, attention);
-        let projected = at(&teacher.projected, step) + context.clone().matmul(attention.context.clone());
-        state = gru_step(projected, state, recurrent, mask_at(teacher.dropout.as_ref(), step));
-        steps.push(Tensor::cat(vec![state.clone(), context], 1));
+        let (given, mask) = (at(&teacher.projected, step), mask_at(teacher.dropout.as_ref(), step));
+        let (unit, beside) = match second {
+            None => (recurrent, given),
+            Some(second) => {
+                state = gru_step(given, state, recurrent, mask.clone());
+                (&second.recurrent, second.input_bias.clone().unsqueeze())
+            }
+        };
+        let (context, alignment) = attend(state.clone(), memory, attention);
+        state = gru_step(context.clone().matmul(attention.context.clone()) + beside, state, unit, mask);
+        let mut output = vec![state.clone(), context];
+        output.extend(teacher.alignments.then_some(alignment));
+        steps.push(Tensor::cat(output, 1));
     }
     let outputs = Tensor::stack(steps, 0);
     match teacher.padding.is_full() {

@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::Workload;
-    use crate::learner::Learner;
+    use crate::learner::{Learner, objective};
     use crate::optimizer::{Optimizer, Update};
 
     const DECAY: f64 = 0.97;
@@ -120,7 +120,8 @@ mod tests {
         let mut learner = Learner::new(RnnSearch::new(&settings, 1, &device), optimizer, Average::of(&config.training));
         for update in 1..=UPDATES {
             let batch = workload.batch(update as usize, &device);
-            let (_, gradients) = learner.gradients([&batch], batch.target_tokens, &config, update);
+            let (_, gradients) =
+                learner.gradients([&batch], batch.target_tokens, &config, &objective(&config.training, 0), update);
             learner.step(gradients, &Update { scale: 1.0, learning_rate: 0.01 });
             learner.add_to_average(update);
             if settled {

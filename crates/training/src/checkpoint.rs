@@ -18,6 +18,8 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
 use crate::average::Average;
+use crate::doubts::Doubts;
+use crate::exact::Exact;
 use crate::learner::Learner;
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::schedule::Schedule;
@@ -65,6 +67,8 @@ pub(crate) struct Position {
     pub slower: f64,
     /// How often weights were averaged.
     pub averagings: u64,
+    /// What may be wrong.
+    pub doubts: Doubts,
     /// What the next line of the log sums up.
     pub window: Window,
     /// The length of `metrics.jsonl`, in bytes.
@@ -90,6 +94,7 @@ impl Position {
             recoveries: 0,
             slower: 1.0,
             averagings: 0,
+            doubts: Doubts::default(),
             window: Window::default(),
             metrics_len: 0,
             text,
@@ -102,6 +107,8 @@ impl Position {
 pub(crate) struct Window {
     #[serde(with = "exact")]
     pub nats: f64,
+    /// What is added for the sake of the alignments.
+    pub alignment: Option<Exact>,
     pub tokens: usize,
 }
 
@@ -416,7 +423,7 @@ mod tests {
         let parameters = BTreeMap::from([("a".to_string(), (vec![2, 1], vec![1.5, -2.0]))]);
         let averages = BTreeMap::from([("a".to_string(), vec![vec![1.0, 2.0], vec![3.0, 4.0]])]);
         let best = Best { update, loss: 0.1 + 0.2, bleu: f64::NAN, chrf: f64::INFINITY };
-        let window = Window { nats: 1e300 / 3.0, tokens: 7 };
+        let window = Window { nats: 1e300 / 3.0, alignment: Some(Exact(0.1 + 0.7)), tokens: 7 };
         let position = Position {
             update,
             optimizer_updates: update,

@@ -14,21 +14,24 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     text.parse().map_err(|error| D::Error::custom(format!("{text}: {error}")))
 }
 
+/// Such a number by itself.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Exact(#[serde(with = "crate::exact")] pub f64);
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn every_number_comes_back() {
-        #[derive(serde::Serialize, serde::Deserialize)]
-        struct Held(#[serde(with = "super")] f64);
+        use super::Exact;
         let subnormal = f64::from_bits(3);
         for value in
             [0.1 + 0.2, -0.0, f64::MAX, subnormal, 5e-324, 122.416_294_033_786_58, f64::INFINITY, f64::NEG_INFINITY]
         {
-            let Held(read) = serde_json::from_str(&serde_json::to_string(&Held(value)).unwrap()).unwrap();
+            let Exact(read) = serde_json::from_str(&serde_json::to_string(&Exact(value)).unwrap()).unwrap();
             assert_eq!(read.to_bits(), value.to_bits(), "{value}");
         }
-        let Held(read) = serde_json::from_str(&serde_json::to_string(&Held(f64::NAN)).unwrap()).unwrap();
+        let Exact(read) = serde_json::from_str(&serde_json::to_string(&Exact(f64::NAN)).unwrap()).unwrap();
         assert!(read.is_nan());
-        assert!(serde_json::from_str::<Held>("\"much\"").is_err());
+        assert!(serde_json::from_str::<Exact>("\"much\"").is_err());
     }
 }

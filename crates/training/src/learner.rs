@@ -1,10 +1,12 @@
 //! A model that learns: its gradients, and the steps it takes.
 
 use std::borrow::Borrow;
+use std::ops::Add;
 
 use burn::module::Module;
-use rnnsearch_config::Config;
-use rnnsearch_decoder::{Batch, RnnSearch};
+use burn::prelude::*;
+use rnnsearch_config::{AlignmentConfig, Config, TrainingConfig};
+use rnnsearch_decoder::{AlignmentTerms, Batch, Objective, RnnSearch};
 use rnnsearch_kernels::{Dropout, with_precision};
 
 use crate::average::Average;
@@ -67,7 +69,7 @@ impl Learner {
         self.model = self.model.take().map(|model| self.optimizer.settle(model));
     }
 
-    /// The loss of some batches in nats, summed over all of their `tokens` in the target, and the gradients of its mean. One batch is in
+    /// The losses of some batches, summed over all of their `tokens` in the target, and the gradients of their mean. One batch is in
     /// memory at a time. `update` numbers the update whose dropout is drawn. The device must be able to multiply in the configuration's
     /// precision.
     ///
@@ -79,37 +81,78 @@ impl Learner {
         batches: impl IntoIterator<Item = B>,
         tokens: usize,
         config: &Config,
+        objective: &Objective,
         update: u64,
-    ) -> (f64, Gradients) {
+    ) -> (Losses, Gradients) {
         let mut dropout = Dropout::new(config.training.seed, update);
-        let each = batches.into_iter().map(|batch| self.gradients_of(batch.borrow(), tokens, config, &mut dropout));
-        let sum = |(nats, mut gradients): (f64, Gradients), (more_nats, more): (f64, Gradients)| {
+        let each = batches.into_iter().map(|batch| {
+            let batch = batch.borrow();
+            self.gradients_of(batch, tokens, config, objective, &mut dropout)
+        });
+        let sum = |(losses, mut gradients): (Losses, Gradients), (more_losses, more): (Losses, Gradients)| {
             gradients.add(more);
-            (nats + more_nats, gradients)
+            (losses + more_losses, gradients)
         };
         each.reduce(sum).expect("an update has a batch")
     }
 
-    /// The loss of one batch in nats, and the gradients of this divided by `tokens`.
+    /// The losses of one batch, and the gradients of these divided by `tokens`.
     fn gradients_of(
         &mut self,
         batch: &Batch,
         tokens: usize,
         config: &Config,
+        objective: &Objective,
         dropout: &mut Dropout,
-    ) -> (f64, Gradients) {
+    ) -> (Losses, Gradients) {
         let rows = self.model().rows_used(batch);
         self.model = self.model.take().map(|model| self.optimizer.catch_up(model, &rows));
         with_precision(config.training.precision, || {
-            let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(dropout));
+            let loss = self.model().loss(batch, &config.model, objective, Some(dropout));
             let gradients = Gradients::of(&loss, tokens, self.model());
-            (f64::from(loss.nats.into_scalar::<f32>()), gradients)
+            let value = |nats: Tensor<1>| f64::from(nats.into_scalar::<f32>());
+            (Losses { nats: value(loss.nats), alignment: loss.alignment.map(value) }, gradients)
         })
     }
 
     /// Changes the weights.
     pub fn step(&mut self, gradients: Gradients, update: &Update) {
         self.model = self.model.take().map(|model| self.optimizer.step(model, gradients, update));
+    }
+}
+
+/// The losses of a batch in nats, summed over its target tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Losses {
+    /// The cross-entropy.
+    pub nats: f64,
+    /// What is added for the sake of the alignments.
+    pub alignment: Option<f64>,
+}
+
+impl Losses {
+    /// Of the whole.
+    pub fn is_finite(self) -> bool {
+        self.nats.is_finite() && self.alignment.is_none_or(f64::is_finite)
+    }
+}
+
+impl Add for Losses {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let alignment = self.alignment.map_or(other.alignment, |own| Some(own + other.alignment.unwrap_or(0.0)));
+        Self { nats: self.nats + other.nats, alignment }
+    }
+}
+
+/// The objective of the settings in an epoch, counted from 0.
+pub(crate) fn objective(training: &TrainingConfig, epoch: u64) -> Objective {
+    let AlignmentConfig { guided, guided_decay, coverage, doubly_stochastic, entropy, .. } = training.alignment;
+    let decayed = guided * guided_decay.powi(i32::try_from(epoch).unwrap_or(i32::MAX));
+    Objective {
+        smoothing: training.label_smoothing,
+        alignment: AlignmentTerms { guided: decayed, coverage, doubly_stochastic, entropy },
     }
 }
 

@@ -7,6 +7,7 @@
 mod average;
 mod checkpoint;
 mod disk;
+mod doubts;
 mod error;
 mod exact;
 mod gradients;

@@ -50,6 +50,9 @@ pub struct Progress {
     pub batches: usize,
     /// Loss in nats per target token, over the updates since the last one told in the log.
     pub loss: f64,
+    /// What is added to it for the sake of the alignments, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment_loss: Option<f64>,
     /// Length of the gradient of the last update, before it was clipped.
     pub gradient_norm: f64,
     /// The learning rate of the last update.
@@ -140,7 +143,11 @@ pub struct Sample {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { update, epoch, loss, gradient_norm, learning_rate, tokens_per_second, .. } = self;
-        write!(f, "epoch {epoch}, update {update}: loss {loss:.4} nats/token, {tokens_per_second:.0} tokens/s, ")?;
+        write!(f, "epoch {epoch}, update {update}: loss {loss:.4} nats/token, ")?;
+        if let Some(loss) = self.alignment_loss {
+            write!(f, "alignments {loss:.4}, ")?;
+        }
+        write!(f, "{tokens_per_second:.0} tokens/s, ")?;
         write!(f, "rate {learning_rate:.3e}, gradient {gradient_norm:.2}")
     }
 }

@@ -7,7 +7,7 @@ use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch, Source};
 use rnnsearch_kernels::keep_freed_buffers;
 
 use crate::error::TrainingError;
-use crate::learner::{Learner, clip};
+use crate::learner::{Learner, clip, objective};
 use crate::optimizer::{Optimizer, Update};
 use crate::trainer::require_precision;
 
@@ -66,10 +66,12 @@ impl<'a> Rehearsal<'a> {
         self.updates += 1;
         let training = &self.config.training;
         let batch = &self.batches[self.updates as usize % BATCHES];
-        let (nats, gradients) = self.learner.gradients([batch], batch.target_tokens, self.config, self.updates);
+        let objective = objective(training, 0);
+        let (losses, gradients) =
+            self.learner.gradients([batch], batch.target_tokens, self.config, &objective, self.updates);
         let scale = clip(gradients.norm(), training.clip_norm);
         self.learner.step(gradients, &Update { scale, learning_rate: training.optimizer.learning_rate });
-        nats / batch.target_tokens as f64
+        losses.nats / batch.target_tokens as f64
     }
 
     /// The parameters of the model.

@@ -293,6 +293,19 @@ fn parts_of_a_batch_add_up_to_it() {
 }
 
 #[test]
+fn what_looks_wrong_is_told_once_and_kept() {
+    let mut place = Place::new(&[]);
+    place.config.data.validation = Some(place.config.data.train[0].clone());
+    place.train(Start::New, Some(2)).unwrap();
+    place.train(Start::Resume, Some(4)).unwrap();
+    let [warning] = &place.warnings[..] else { panic!("{:?}", place.warnings) };
+    assert!(warning.starts_with("12 of 12 validation pairs are in the training text too"), "{warning}");
+    assert!(warning.contains("source:1 at ") && warning.contains("source:1: "), "{warning}");
+    let log = fs::read_to_string(place.run().join("log.txt")).unwrap();
+    assert_eq!((log.matches(warning).count(), log.matches("memory needed: about ").count()), (1, 2), "{log}");
+}
+
+#[test]
 fn checkpoints_are_averaged() {
     let mut place = Place::new(&["training.keep_checkpoints=3"]);
     place.train(Start::New, None).unwrap();

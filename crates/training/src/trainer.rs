@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::prelude::*;
-use rnnsearch_config::{Config, TrainingConfig};
+use rnnsearch_config::{Config, Reading, TrainingConfig};
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
-use rnnsearch_decoder::{ModelSettings, RnnSearch};
+use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch};
 use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
 use serde_json::json;
 
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Occasion, Position, Window, prune};
+use crate::doubts::{Overlap, unseen_words};
+use crate::exact::Exact;
 use crate::gradients::Gradients;
-use crate::learner::{Learner, clip};
+use crate::learner::{Learner, Losses, clip, objective};
 use crate::memory::{Memory, available};
 use crate::optimizer::{Optimizer, Update};
 use crate::validation::{Validation, to_device};
@@ -127,12 +129,14 @@ impl<'a> Trainer<'a> {
             note(observer, format!("learning {what}"));
             Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?
         };
-        let (dataset, report) = Dataset::for_training(Pairs::open(&config.data.train)?, &vocabularies, &config.data)?;
-        note(observer, report.to_string());
         let validation =
             config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
+        let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
+        let pairs = Pairs::open(&config.data.train)?.inspect(|pair| pair.iter().for_each(|pair| overlap.see(pair)));
+        let (dataset, report) = Dataset::for_training(pairs, &vocabularies, &config.data)?;
+        note(observer, report.to_string());
         if let Some(validation) = &validation {
-            note(observer, format!("validation: {} pairs", validation.len()));
+            note(observer, format!("validation: {} pairs", validation.pairs().len()));
         }
         let text = hash_of(&dataset, &vocabularies);
         let tracked = device.clone().autodiff();
@@ -154,13 +158,18 @@ impl<'a> Trainer<'a> {
         let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch);
         let memory = Memory::of(config, learner.model().num_params(), &dataset, &plan);
         observer.detail(&memory.to_string());
-        let warning = available().filter(|_| kernel_of(device) == Kernel::Fused).and_then(|free| memory.warning(free));
-        warning.iter().for_each(|text| observer.warning(text));
+        let free = available().filter(|_| kernel_of(device) == Kernel::Fused);
+        let mut warnings = Vec::from_iter(free.and_then(|free| memory.warning(free)));
+        if !run.is_resumed() {
+            warnings.extend(overlap.warning());
+            warnings.extend(unseen_words(&dataset, &vocabularies));
+        }
+        warnings.iter().for_each(|text| observer.warning(text));
         run.begin(config, &vocabularies)?;
         if let Some(folder) = gone_on_from {
             prune(&run.checkpoints(), config.training.keep_checkpoints, &folder, position.update)?;
         }
-        notes.iter().chain([&memory.to_string()]).chain(&warning).try_for_each(|text| run.log(text))?;
+        notes.iter().chain([&memory.to_string()]).chain(&warnings).try_for_each(|text| run.log(text))?;
         if !run.truncate_metrics(position.metrics_len)? {
             observer.warning("metrics.jsonl is shorter than it was: lines are missing");
         }
@@ -194,9 +203,7 @@ impl<'a> Trainer<'a> {
             self.save_model()
         } else if self.position.best.is_some() && !self.run.model().is_file() {
             self.position.best = None;
-            let text = "the model file is gone: the next validation makes one, be it better or not";
-            self.observer.warning(text);
-            self.run.log(text)
+            self.warn("the model file is gone: the next validation makes one, be it better or not")
         } else {
             Ok(())
         }
@@ -279,18 +286,25 @@ impl<'a> Trainer<'a> {
         let parts: Vec<&[u32]> =
             batches.flat_map(|batch| BatchPlan::parts(dataset, plan.batch(batch), training.max_batch_tokens)).collect();
         let tokens = parts.concat().iter().map(|&index| dataset.target_len(index)).sum();
-        let parts = parts.into_iter().map(|indices| to_device(&PaddedBatch::new(dataset, indices), tracked));
-        let (nats, gradients) = self.learner.gradients(parts, tokens, config, position.update);
+        let parts = parts.into_iter().map(|indices| {
+            let padded = PaddedBatch::new(dataset, indices);
+            guided(to_device(&padded, tracked), &padded, training, tracked)
+        });
+        let objective = objective(training, position.epoch);
+        let (losses, gradients) = self.learner.gradients(parts, tokens, config, &objective, position.update);
         let norm = gradients.norm();
-        if nats.is_finite() && norm.is_finite() {
-            self.learn(gradients, norm, nats, tokens, plan.len())?;
+        if losses.is_finite() && norm.is_finite() {
+            self.learn(gradients, norm, losses, tokens, plan.len())?;
         } else {
-            self.skip(nats, norm)?;
+            self.skip(losses, norm)?;
         }
         self.learner.add_to_average(self.position.update);
         if self.position.batch == plan.len() {
             self.position.epoch += 1;
             self.position.batch = 0;
+            if let Some(doubt) = self.position.doubts.epoch_done(self.position.epoch, self.config) {
+                self.warn(&doubt)?;
+            }
         }
         Ok(self.position.skipped < training.recovery.after)
     }
@@ -300,7 +314,7 @@ impl<'a> Trainer<'a> {
         &mut self,
         gradients: Gradients,
         norm: f64,
-        nats: f64,
+        losses: Losses,
         tokens: usize,
         batches: usize,
     ) -> Result<(), TrainingError> {
@@ -309,21 +323,30 @@ impl<'a> Trainer<'a> {
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
         let rate = self.position.slower * rate;
-        self.learner.step(gradients, &Update { scale: clip(norm, training.clip_norm), learning_rate: rate });
-        self.position.window.nats += nats;
-        self.position.window.tokens += tokens;
+        let scale = clip(norm, training.clip_norm);
+        self.position.doubts.updated(scale < 1.0);
+        self.learner.step(gradients, &Update { scale, learning_rate: rate });
+        let window = &mut self.position.window;
+        window.nats += losses.nats;
+        let so_far = window.alignment.map_or(0.0, |Exact(nats)| nats);
+        window.alignment = losses.alignment.map(|nats| Exact(nats + so_far));
+        window.tokens += tokens;
         self.pace.tokens += tokens;
         self.tell_progress(batches, norm, rate)
     }
 
     /// Leaves out an update that would spoil the weights.
-    fn skip(&mut self, nats: f64, norm: f64) -> Result<(), TrainingError> {
+    fn skip(&mut self, losses: Losses, norm: f64) -> Result<(), TrainingError> {
         self.position.skipped += 1;
         let update = self.position.update;
+        let nats = losses.nats + losses.alignment.unwrap_or(0.0);
         let text = format!("update {update} is left out: its loss is {nats} and the length of its gradient {norm}");
-        self.run.log(&text)?;
-        self.observer.warning(&text);
-        Ok(())
+        self.warn(&text)
+    }
+
+    fn warn(&mut self, text: &str) -> Result<(), TrainingError> {
+        self.observer.warning(text);
+        self.run.log(text)
     }
 
     /// Goes back to the last checkpoint that something finite came of, with a lower learning rate.
@@ -354,8 +377,7 @@ impl<'a> Trainer<'a> {
             "{skipped} updates in a row were left out: going back to update {}, with the learning rate times {slower}",
             self.position.update
         );
-        self.observer.warning(&text);
-        self.run.log(&text)?;
+        self.warn(&text)?;
         self.run.add_metrics(&json!({ "kind": "recovery", "update": self.position.update, "slower": slower }))?;
         // From here on whoever resumes is as wise.
         self.checkpoint(Occasion::Due)
@@ -363,12 +385,14 @@ impl<'a> Trainer<'a> {
 
     fn tell_progress(&mut self, batches: usize, gradient_norm: f64, learning_rate: f64) -> Result<(), TrainingError> {
         let seconds = self.pace.begin.elapsed().as_secs_f64();
+        let window = &self.position.window;
         let progress = Progress {
             update: self.position.update,
             epoch: self.position.epoch + 1,
             batch: self.position.batch,
             batches,
-            loss: self.position.window.nats / self.position.window.tokens as f64,
+            loss: window.nats / window.tokens as f64,
+            alignment_loss: window.alignment.map(|Exact(nats)| nats / window.tokens as f64),
             gradient_norm,
             learning_rate,
             tokens_per_second: self.pace.tokens as f64 / seconds,
@@ -420,6 +444,9 @@ impl<'a> Trainer<'a> {
                     self.position.best = Some(scores);
                 }
                 self.tell_validation(&report)?;
+                if let Some(doubt) = self.position.doubts.validated(report.loss) {
+                    self.warn(&doubt)?;
+                }
                 report.best
             }
         };
@@ -461,6 +488,18 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// A batch with what guided alignment teaches, if it teaches anything.
+fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device: &Device) -> Batch {
+    let later = match training.alignment.read {
+        Reading::Previous => 0,
+        Reading::Next => 1,
+    };
+    match padded.guide(later).filter(|_| training.alignment.guided > 0.0) {
+        Some(guide) => batch.guided(guide, device),
+        None => batch,
+    }
+}
+
 fn resume(
     run: &RunFolder,
     observer: &mut dyn Observer,
@@ -489,8 +528,10 @@ fn hash_of(dataset: &Dataset, vocabularies: &Vocabularies) -> String {
     }
     for index in 0..dataset.len() as u32 {
         let example = dataset.example(index);
-        for side in [example.source, example.target] {
-            // Each ends with a token that is nowhere else.
+        let links: Vec<u32> = example.links.iter().flat_map(|&(source, target)| [source, target]).collect();
+        hasher.update(&links.len().to_le_bytes());
+        for side in [links, example.source, example.target] {
+            // Each sentence ends with a token that is nowhere else.
             let bytes: Vec<u8> = side.iter().flat_map(|id| id.to_le_bytes()).collect();
             hasher.update(&bytes);
         }

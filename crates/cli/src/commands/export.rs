@@ -126,7 +126,12 @@ mod tests {
         let pairs = |count: usize| {
             (0..count).map(|i| {
                 let place = Place { file: Arc::from("f"), line: i as u64 };
-                Ok(Pair { source: if i % 10 == 9 { String::new() } else { i.to_string() }, target: "t".into(), place })
+                Ok(Pair {
+                    source: if i % 10 == 9 { String::new() } else { i.to_string() },
+                    target: "t".into(),
+                    links: None,
+                    place,
+                })
             })
         };
         for (count, most) in [(0, 5), (5, 5), (9, 5), (100, 7), (1000, 999)] {
