@@ -94,6 +94,9 @@ pub struct Train {
     /// Delete the training in the run folder and begin anew
     #[arg(long)]
     pub overwrite: bool,
+    /// Begin with the weights and tokenizers of a model: short for --set training.from=MODEL
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub from: Option<PathBuf>,
     /// Seed of weights, dropout and the order of sentences: short for --set training.seed=N
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

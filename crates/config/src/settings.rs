@@ -282,6 +282,11 @@ impl Default for DropoutConfig {
 pub struct TrainingConfig {
     /// All random choices follow from this: weights, order, dropout.
     pub seed: u64,
+    /// Begin with the weights and tokenizers of this model file or run folder; [model] and [tokenizer] must be as there, but for
+    /// `dropout` and `initialization`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"general.safetensors")]
+    pub from: Option<PathBuf>,
     /// Stop after this many passes over the training text; 0 for no limit, then `max_updates` sets it.
     pub max_epochs: u64,
     /// Stop after this many updates; 0 for no limit, then `max_epochs` sets it.
@@ -338,6 +343,7 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             seed: 1,
+            from: None,
             max_epochs: 20,
             max_updates: 0,
             batch_by: BatchBy::Sentences,

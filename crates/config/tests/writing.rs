@@ -244,6 +244,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
     (counts, rates, 1..=1_000_000_usize, 1..=10_000_usize, 0.001..0.999).prop_map(
         |(counts, rates, batch_size, sort_batches, factor)| TrainingConfig {
             seed: counts.0,
+            from: (counts.1 > 7).then(|| "/models/a b.safetensors".into()),
             max_epochs: counts.1,
             max_updates: counts.2,
             validate_every: counts.3,

@@ -215,12 +215,12 @@ mod tests {
             vocabulary: 300,
             ..rnnsearch_config::TokenizerConfig::default()
         };
-        let text: String = (0..400).map(|i| format!("w{} ", i % 296)).collect();
+        let text_of = |words: usize| (0..words).map(|i| format!("w{}", i % 296)).collect::<Vec<_>>().join(" ");
+        let text = text_of(400);
         let vocabularies = Vocabularies::train_on(&[(text.as_str(), "w1")], &config).unwrap();
         let told = |words: usize| {
-            let text: String = (0..words).map(|i| format!("w{i} ")).collect();
             let mut dataset = Dataset::new(&vocabularies);
-            let source = vocabularies.source.encode_ids(&text);
+            let source = vocabularies.source.encode_ids(&text_of(words));
             dataset.push(&rnnsearch_corpus::Example { source, ..Default::default() }).unwrap();
             unseen_words(&dataset, &vocabularies)
         };

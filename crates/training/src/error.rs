@@ -58,6 +58,21 @@ pub enum TrainingError {
     /// No checkpoint can be read; this is the newest.
     #[error("checkpoint `{}` is damaged, and there is no other to go on from: begin anew with --overwrite", .0.display())]
     AllDamaged(PathBuf),
+    /// A training cannot begin with a model of other settings.
+    #[error("`{key}` is {given} in the configuration, and {found} in `{}`, which training.from begins with: make it {found}", model.display())]
+    OtherModel {
+        /// The model file or run folder.
+        model: PathBuf,
+        /// The first setting that differs.
+        key: String,
+        /// Its value in the configuration.
+        given: String,
+        /// Its value in the model.
+        found: String,
+    },
+    /// The model to begin with would be deleted.
+    #[error("`{}`, which training.from begins with, is in the run folder that --overwrite deletes: use another --run folder", .0.display())]
+    FromItself(PathBuf),
     /// There are not as many checkpoints as are to be averaged.
     #[error(
         "run folder `{}` has {found} checkpoints, not {asked}: average fewer, or train with training.keep_checkpoints = {asked}", run.display()

@@ -13,13 +13,16 @@ mod exact;
 mod gradients;
 mod learner;
 mod memory;
+mod notes;
 mod observer;
 mod optimizer;
+mod origin;
 mod rehearsal;
 mod run_folder;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod text;
 mod trainer;
 mod validation;
 

@@ -130,10 +130,15 @@ fn megabytes(bytes: u64) -> String {
 /// processes (a container) may use.
 pub(crate) fn available() -> Option<u64> {
     let machine = available_of(&fs::read_to_string("/proc/meminfo").ok()?)?;
-    let group =
-        |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok()?.trim().parse::<u64>().ok();
-    let left = group("max").zip(group("current")).map(|(max, current)| max.saturating_sub(current));
-    Some(left.map_or(machine, |left| left.min(machine)))
+    Some(available_to_group().map_or(machine, |left| left.min(machine)))
+}
+
+/// What a group of processes may still use, where it has a limit; pages of files that nobody uses do not count.
+fn available_to_group() -> Option<u64> {
+    let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok();
+    let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
+    let idle = read("stat")?.lines().find_map(|line| line.strip_prefix("inactive_file ")?.trim().parse::<u64>().ok())?;
+    Some(number("max")?.saturating_sub(number("current")?.saturating_sub(idle)))
 }
 
 /// The free memory that `/proc/meminfo` tells of.

@@ -67,6 +67,7 @@ impl RunFolder {
         // Before anything is said of what is there: it may be in use.
         let lock = lock(path).inspect_err(|_| remove_folders(&made))?;
         match start {
+            Start::Overwrite if is_from(path, config) => Err(TrainingError::FromItself(path.into())),
             Start::New if held_run => Err(TrainingError::RunExists(path.into())),
             Start::Resume => check_same(path, config),
             _ => Ok(()),
@@ -180,6 +181,12 @@ fn is_free(path: &Path) -> Result<bool, TrainingError> {
     Ok(disk::list(path)?.iter().all(|(name, _)| name == LOCK || name.starts_with(disk::UNFINISHED)))
 }
 
+/// Whether the model that a training begins with is in a folder.
+fn is_from(path: &Path, config: &Config) -> bool {
+    let from = config.training.from.as_ref().and_then(|from| from.canonicalize().ok());
+    from.zip(path.canonicalize().ok()).is_some_and(|(from, path)| from.starts_with(path))
+}
+
 /// What was learned so far is of use only to the same model on the same data.
 fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
     let saved = Config::load(&path.join(CONFIG), &[])?;
@@ -187,6 +194,7 @@ fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
         ("data", saved.data != config.data),
         ("tokenizer", saved.tokenizer != config.tokenizer),
         ("model", saved.model != config.model),
+        ("training.from", saved.training.from != config.training.from),
         ("training.optimizer", saved.training.optimizer.kind != config.training.optimizer.kind),
     ];
     match sections.into_iter().find(|(_, differs)| *differs) {

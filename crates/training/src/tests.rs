@@ -306,6 +306,46 @@ fn what_looks_wrong_is_told_once_and_kept() {
 }
 
 #[test]
+fn a_training_may_begin_with_a_model() {
+    let mut first = Place::new(&[]);
+    first.train(Start::New, None).unwrap();
+    let from = format!("training.from={:?}", first.run().to_str().unwrap());
+    let weights = |place: &Place| -> Vec<f32> {
+        let model = Model::load(&place.run()).unwrap();
+        model.parameters().values().flat_map(|parameter| parameter.floats().into_owned()).collect()
+    };
+    let still = [
+        "training.optimizer.kind=sgd",
+        "training.optimizer.learning_rate=1e-30",
+        "training.schedule.min_learning_rate=0",
+    ];
+    let mut second = Place::new(&[&[from.as_str(), "training.max_updates=3"][..], &still].concat());
+    second.config.data = first.config.data.clone();
+    second.train(Start::New, None).unwrap();
+    assert!(weights(&second) == weights(&first));
+    let text = fs::read_to_string(second.run().join("model.safetensors").with_file_name("config.toml")).unwrap();
+    assert!(text.contains("from = "), "{text}");
+    // Whenever it stops, and be it before the first checkpoint.
+    stop_after_any_update(&[&from, "training.checkpoint_every=5"], 12);
+    let error = |settings: &[&str], start: Start| {
+        let mut place = Place::new(settings);
+        place.train(start, None).unwrap_err().to_string()
+    };
+    let says = error(&[&from, "model.embedding=5"], Start::New);
+    assert!(says.contains("`model.embedding` is 5 in the configuration, and 4 in `"), "{says}");
+    let says = error(&[&from, "tokenizer.lowercase=true"], Start::New);
+    assert!(says.contains("`tokenizer.lowercase` is true in the configuration, and false in `"), "{says}");
+    error(&["training.from=/no/such/model"], Start::New);
+    let resumed = first.train(Start::Resume, None).map(|outcome| outcome.update);
+    assert_eq!(resumed.unwrap(), 12);
+    first.config.training.from = Some(first.run().join("model.safetensors"));
+    let says = first.train(Start::Resume, None).unwrap_err().to_string();
+    assert!(says.contains("[training.from] differs"), "{says}");
+    let says = first.train(Start::Overwrite, None).unwrap_err().to_string();
+    assert!(says.contains("is in the run folder that --overwrite deletes"), "{says}");
+}
+
+#[test]
 fn checkpoints_are_averaged() {
     let mut place = Place::new(&["training.keep_checkpoints=3"]);
     place.train(Start::New, None).unwrap();

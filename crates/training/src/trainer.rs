@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use burn::prelude::*;
 use rnnsearch_config::{Config, Reading, TrainingConfig};
-use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
+use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Vocabularies};
 use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch};
 use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
@@ -14,12 +14,14 @@ use serde_json::json;
 
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Occasion, Position, Window, prune};
-use crate::doubts::{Overlap, unseen_words};
 use crate::exact::Exact;
 use crate::gradients::Gradients;
 use crate::learner::{Learner, Losses, clip, objective};
 use crate::memory::{Memory, available};
+use crate::notes::Notes;
 use crate::optimizer::{Optimizer, Update};
+use crate::origin::origin;
+use crate::text::Text;
 use crate::validation::{Validation, to_device};
 use crate::{Best, Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport, disk};
 
@@ -117,62 +119,35 @@ impl<'a> Trainer<'a> {
         device: &'a Device,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let mut notes = Vec::new();
-        let mut note = |observer: &mut dyn Observer, text: String| {
-            observer.message(&text);
-            notes.push(text);
-        };
-        let vocabularies = if run.is_resumed() && run.holds_tokenizers() {
-            Vocabularies::load(run.path())?
-        } else {
-            let what = if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" };
-            note(observer, format!("learning {what}"));
-            Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?
-        };
-        let validation =
-            config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
-        let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
-        let pairs = Pairs::open(&config.data.train)?.inspect(|pair| pair.iter().for_each(|pair| overlap.see(pair)));
-        let (dataset, report) = Dataset::for_training(pairs, &vocabularies, &config.data)?;
-        note(observer, report.to_string());
-        if let Some(validation) = &validation {
-            note(observer, format!("validation: {} pairs", validation.pairs().len()));
-        }
-        let text = hash_of(&dataset, &vocabularies);
+        let free = available().filter(|_| kernel_of(device) == Kernel::Fused);
+        let mut notes = Notes { observer, lines: Vec::new() };
+        let Text { vocabularies, dataset, validation, hash } = Text::read(config, run, &mut notes)?;
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
-        let mut gone_on_from = None;
-        let (learner, position) = match resume(run, observer)? {
-            Some((folder, checkpoint)) if checkpoint.position.text != text => {
+        let found = resume(run, notes.observer)?;
+        let place = found.as_ref().map(|(folder, _)| folder.clone());
+        let (learner, position) = match found {
+            Some((folder, checkpoint)) if checkpoint.position.text != hash => {
                 return Err(TrainingError::OtherText(folder));
             }
             Some((folder, checkpoint)) => {
-                note(observer, format!("going on from update {}", checkpoint.position.update));
-                let gone_on =
-                    checkpoint.into_learner(RnnSearch::blank(&settings, &tracked), &config.training, &folder)?;
-                gone_on_from = Some(folder);
-                gone_on
+                notes.add(format!("going on from update {}", checkpoint.position.update));
+                checkpoint.into_learner(RnnSearch::blank(&settings, &tracked), &config.training, &folder)?
             }
-            None => (beginner(&settings, &config.training, &tracked), Position::start(text)),
+            None => (beginner(&settings, config, &tracked)?, Position::start(hash)),
         };
         let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch);
         let memory = Memory::of(config, learner.model().num_params(), &dataset, &plan);
-        observer.detail(&memory.to_string());
-        let free = available().filter(|_| kernel_of(device) == Kernel::Fused);
-        let mut warnings = Vec::from_iter(free.and_then(|free| memory.warning(free)));
-        if !run.is_resumed() {
-            warnings.extend(overlap.warning());
-            warnings.extend(unseen_words(&dataset, &vocabularies));
-        }
-        warnings.iter().for_each(|text| observer.warning(text));
+        notes.detail(memory.to_string());
+        notes.warn(free.and_then(|free| memory.warning(free)));
         run.begin(config, &vocabularies)?;
-        if let Some(folder) = gone_on_from {
-            prune(&run.checkpoints(), config.training.keep_checkpoints, &folder, position.update)?;
+        if let Some(place) = place {
+            prune(&run.checkpoints(), config.training.keep_checkpoints, &place, position.update)?;
         }
-        notes.iter().chain([&memory.to_string()]).chain(&warnings).try_for_each(|text| run.log(text))?;
-        if !run.truncate_metrics(position.metrics_len)? {
-            observer.warning("metrics.jsonl is shorter than it was: lines are missing");
-        }
+        let whole = run.truncate_metrics(position.metrics_len)?;
+        notes.warn((!whole).then(|| "metrics.jsonl is shorter than it was: lines are missing".into()));
+        let Notes { observer, lines } = notes;
+        lines.iter().try_for_each(|line| run.log(line))?;
         observer.prepared(&Prepared {
             pairs: dataset.len(),
             target_tokens: dataset.target_tokens(),
@@ -365,7 +340,7 @@ impl<'a> Trainer<'a> {
                 checkpoint.into_learner(RnnSearch::blank(&settings, &self.tracked), training, &folder)?
             }
             None if Checkpoint::newest_before(&checkpoints, u64::MAX, |_| ())?.is_none() => {
-                (beginner(&settings, training, &self.tracked), Position::start(self.position.text.clone()))
+                (beginner(&settings, self.config, &self.tracked)?, Position::start(self.position.text.clone()))
             }
             None => return Err(diverged),
         };
@@ -514,29 +489,14 @@ fn resume(
     }
 }
 
-/// A learner that knows nothing yet.
-fn beginner(settings: &ModelSettings, training: &TrainingConfig, tracked: &Device) -> Learner {
-    let model = RnnSearch::new(settings, training.seed, tracked);
-    Learner::new(model, Optimizer::new(&training.optimizer), Average::of(training))
-}
-
-/// A hash of what is trained on. The position in the data means nothing where it differs.
-fn hash_of(dataset: &Dataset, vocabularies: &Vocabularies) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for (name, json) in vocabularies.files() {
-        hasher.update(name.as_bytes()).update(blake3::hash(json.as_bytes()).as_bytes());
-    }
-    for index in 0..dataset.len() as u32 {
-        let example = dataset.example(index);
-        let links: Vec<u32> = example.links.iter().flat_map(|&(source, target)| [source, target]).collect();
-        hasher.update(&links.len().to_le_bytes());
-        for side in [links, example.source, example.target] {
-            // Each sentence ends with a token that is nowhere else.
-            let bytes: Vec<u8> = side.iter().flat_map(|id| id.to_le_bytes()).collect();
-            hasher.update(&bytes);
-        }
-    }
-    hasher.finalize().to_hex().to_string()
+/// A learner before its first update.
+fn beginner(settings: &ModelSettings, config: &Config, tracked: &Device) -> Result<Learner, TrainingError> {
+    let training = &config.training;
+    let model = match origin(config)? {
+        Some(model) => model.network(tracked),
+        None => RnnSearch::new(settings, training.seed, tracked),
+    };
+    Ok(Learner::new(model, Optimizer::new(&training.optimizer), Average::of(training)))
 }
 
 fn tell(run: &RunFolder, observer: &mut dyn Observer, text: &str) -> Result<(), TrainingError> {
