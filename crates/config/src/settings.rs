@@ -174,7 +174,7 @@ pub struct ModelConfig {
     /// Units of the decoder (n).
     #[schemars(range(min = 1, max = 65536))]
     pub decoder_hidden: usize,
-    /// Units of the alignment model (n'), with `attention = "additive"`.
+    /// Units of the alignment model (n'), where the kind of attention has them; with `multi-head` those of all heads.
     #[schemars(range(min = 1, max = 65536))]
     pub attention_hidden: usize,
     /// Maxout units of the readout (l).
@@ -186,8 +186,12 @@ pub struct ModelConfig {
     /// Recurrent layers of the decoder; the first one attends.
     #[schemars(range(min = 1, max = 64))]
     pub decoder_layers: usize,
-    /// What the decoder sees of the source.
+    /// What the decoder sees of the source; docs/attention.md has the formulas.
     pub attention: Attention,
+    /// How the layer that attends takes in what it saw.
+    pub decoder: Decoder,
+    /// The readout of a step enters the next one beside the last word (Luong et al. 2015).
+    pub input_feeding: bool,
     /// Where the reset gate r acts.
     pub reset: Reset,
     /// One embedding table for source and target; needs a joint vocabulary.
@@ -196,6 +200,8 @@ pub struct ModelConfig {
     pub tie_output: bool,
     /// How initial weights are drawn; recurrent matrices are orthogonal in any case.
     pub initialization: Initialization,
+    /// What single kinds of attention need to know.
+    pub attention_options: AttentionOptions,
     /// How often units are dropped while training, and where; 0 is never.
     pub dropout: DropoutConfig,
 }
@@ -211,10 +217,13 @@ impl Default for ModelConfig {
             encoder_layers: 1,
             decoder_layers: 1,
             attention: Attention::Additive,
+            decoder: Decoder::Gru,
+            input_feeding: false,
             reset: Reset::After,
             share_embeddings: false,
             tie_output: false,
             initialization: Initialization::Xavier,
+            attention_options: AttentionOptions::default(),
             dropout: DropoutConfig::default(),
         }
     }
@@ -222,12 +231,93 @@ impl Default for ModelConfig {
 
 /// What the decoder sees of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Attention {
-    /// RNNsearch: a context of its own for every target word (section 3.1).
+    /// RNNsearch: a context of its own for every target word (section 3.1), by energies v · tanh(W s + U h).
     Additive,
+    /// Additive with v of a length that is learned apart from its direction, and a bias (Raffel et al. 2017, eq. 16).
+    NormedAdditive,
+    /// Energies s · h (Luong et al. 2015); needs `decoder_hidden` = 2 × `encoder_hidden`.
+    Dot,
+    /// Energies s · h / √size (Vaswani et al. 2017); needs `decoder_hidden` = 2 × `encoder_hidden`.
+    ScaledDot,
+    /// Energies s · W h (Luong et al. 2015).
+    General,
+    /// Energies v · tanh(W [s ; h]) (Luong et al. 2015): additive, with one matrix.
+    Concat,
+    /// Energies β cos(W s, h) with β from the state (Graves et al. 2014).
+    Cosine,
+    /// Energies W s, a row a position, whatever stands there (Luong et al. 2015).
+    Location,
+    /// General within a window around the position of the target word (Luong et al. 2015).
+    LocalM,
+    /// General within a window around a predicted position, weighted by a Gaussian (Luong et al. 2015).
+    LocalP,
+    /// One position, drawn while training and the most probable one after (Xu et al. 2015); energies are additive.
+    Hard,
+    /// Positions from left to right, expected while training and hard after (Raffel et al. 2017).
+    Monotonic,
+    /// Scaled dot products of several projections side by side (Vaswani et al. 2017).
+    MultiHead,
+    /// Several additive looks, each asking with what the last one found (Sukhbaatar et al. 2015).
+    Hops,
+    /// Additive, with weights that can be 0 (Martins & Astudillo 2016).
+    Sparsemax,
     /// RNNencdec: one fixed vector for all of them, the last forward annotation.
     None,
+}
+
+impl Attention {
+    /// Whether it has `attention_hidden` units.
+    pub fn has_hidden(self) -> bool {
+        use Attention::{Cosine, Dot, General, LocalM, Location, None, ScaledDot};
+        !matches!(self, Cosine | Dot | General | LocalM | Location | None | ScaledDot)
+    }
+
+    /// Whether a number added to its energies moves all of its weight, so that links can be pinned and avoided.
+    pub fn can_be_steered(self) -> bool {
+        !matches!(self, Self::LocalP | Self::Monotonic | Self::None)
+    }
+}
+
+/// How the layer that attends takes in what it saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decoder {
+    /// One unit takes the last word and the context; attention is queried with the state before: the paper's.
+    Gru,
+    /// One unit takes the last word, attention is queried with its state, a second unit takes the context: Nematus'.
+    Conditional,
+}
+
+/// What single kinds of attention need to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttentionOptions {
+    /// Heads of `multi-head`; they share `attention_hidden` equally.
+    #[schemars(range(min = 1, max = 1024))]
+    pub heads: usize,
+    /// Looks of `hops`, a step.
+    #[schemars(range(min = 1, max = 64))]
+    pub hops: usize,
+    /// Positions to each side that `local-m` and `local-p` look at (D).
+    #[schemars(range(min = 1, max = 100000))]
+    pub window: usize,
+    /// Rows of the table of `location`; positions after the last share its energy.
+    #[schemars(range(min = 1, max = 100000))]
+    pub positions: usize,
+    /// How much `hard` learns from whether a drawn position did better than usual, against its cross-entropy.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub reinforce_weight: f64,
+    /// What `hard` is rewarded for a nat of entropy, so that it goes on trying.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub entropy_weight: f64,
+}
+
+impl Default for AttentionOptions {
+    fn default() -> Self {
+        Self { heads: 4, hops: 2, window: 10, positions: 100, reinforce_weight: 1.0, entropy_weight: 0.002 }
+    }
 }
 
 /// Where the reset gate acts.

@@ -210,23 +210,28 @@ fn model() -> impl Strategy<Value = ModelConfig> {
     );
     let reset = proptest::sample::select(vec![Reset::Before, Reset::After]);
     let initialization = proptest::sample::select(vec![Initialization::Paper, Initialization::Xavier]);
-    (sizes, dropout, reset, initialization, any::<bool>()).prop_map(
+    let decoder = proptest::sample::select(vec![Decoder::Gru, Decoder::Conditional]);
+    (sizes, dropout, reset, initialization, any::<bool>(), decoder).prop_map(
         |(
-            (m, n, decoder, attention, l, encoder_layers, decoder_layers),
+            (m, n, states, attention, l, encoder_layers, decoder_layers),
             dropout,
             reset,
             initialization,
             tie_output,
+            decoder,
         )| {
             ModelConfig {
                 embedding: m,
                 encoder_hidden: n,
-                decoder_hidden: decoder,
+                decoder_hidden: states,
                 attention_hidden: attention,
                 readout: if tie_output { m } else { l },
                 encoder_layers,
                 decoder_layers,
-                attention: Attention::Additive,
+                attention: Attention::Hops,
+                decoder,
+                input_feeding: tie_output,
+                attention_options: AttentionOptions { hops: encoder_layers, ..AttentionOptions::default() },
                 reset,
                 share_embeddings: false,
                 tie_output,

@@ -75,16 +75,18 @@ pub struct Loss {
     pub nats: Tensor<1>,
     /// What is added for the sake of the alignments, weighted: `[1]`.
     pub alignment: Option<Tensor<1>>,
+    /// What makes the gradients those of the expected loss, where attention draws positions: `[1]`.
+    pub(crate) penalty: Option<Tensor<1>>,
     pub(crate) lookups: Lookups,
+    /// The mean log p of a target token, with which attention that draws positions is [rewarded](RnnSearch::rewarded).
+    pub(crate) reward: Option<f64>,
 }
 
 impl Loss {
     /// The gradients of the whole loss divided by `tokens`, for every parameter it depends on, by name.
     pub fn gradients(&self, model: &RnnSearch, tokens: usize) -> BTreeMap<String, Gradient> {
-        let whole = match &self.alignment {
-            Some(alignment) => self.nats.clone() + alignment.clone(),
-            None => self.nats.clone(),
-        };
+        let more = [&self.alignment, &self.penalty].into_iter().flatten();
+        let whole = more.fold(self.nats.clone(), |sum, nats| sum + nats.clone());
         let mut tape = whole.div_scalar(tokens as f64).backward();
         let mut gradients = dense_gradients(model, &mut tape);
         let mut tables: BTreeMap<&str, (Vec<i32>, Vec<Tensor<2>>)> = BTreeMap::new();

@@ -20,8 +20,8 @@ mod names;
 mod objective;
 mod readout;
 mod recurrent;
+mod reinforce;
 
-pub use attention::Attention;
 pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
 pub use names::{Gradient, ShapeMismatch, Values, check_shapes, load_parameters, parameter_name, parameters};

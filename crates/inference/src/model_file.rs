@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memmap2::Mmap;
-use rnnsearch_config::{Config, DataConfig, TrainingConfig};
+use rnnsearch_config::{Attention, Config, DataConfig, TrainingConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
 use rnnsearch_numeric::network::{Parameter, Parameters};
@@ -100,6 +100,13 @@ impl Model {
     /// The form of its matrices.
     pub fn form(&self) -> Form {
         self.parameters().get("source_embedding").map_or(Form::Float32, form_of)
+    }
+
+    /// Whether the packed network for the CPU can compute it, which alone makes use of shortlists and of integers; tensor
+    /// operations compute any model.
+    pub fn can_be_packed(&self) -> bool {
+        let model = &self.config.model;
+        matches!(model.attention, Attention::Additive | Attention::None) && !model.input_feeding
     }
 
     /// Whether another model has the same vocabularies, so that both can translate together.

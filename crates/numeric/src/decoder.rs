@@ -337,13 +337,12 @@ impl Decoder<'_> {
             let at = At { step, sentences: &sentences };
             let mut d = d.at(step, &active);
             self.outputs_backward(&at, from, &mut d);
-            let taking = usize::from(weights.second.is_some());
-            if let Some(second) = &weights.second {
-                self.unit_backward(second, &at, from, 1, &mut d, &mut scratch);
-            } else {
-                self.unit_backward(&weights.first, &at, from, 0, &mut d, &mut scratch);
-            }
-            weights.context.multiply(&read(&d.units[taking].0, 0, 3 * self.n), &mut d.contexts, Write::Add);
+            let (taking, cell) = match &weights.second {
+                Some(second) => (1, second),
+                None => (0, &weights.first),
+            };
+            self.unit_backward(cell, &at, from, taking, &mut d, &mut scratch);
+            weights.context.multiply(&read(&d.units[taking].gates, 0, 3 * self.n), &mut d.contexts, Write::Add);
             self.attention_backward(&sentences, from, step, &mut d);
             weights.query.multiply(&read(&d.queries, 0, self.memory.attention), &mut d.state, Write::Add);
             if weights.second.is_some() {
@@ -379,7 +378,7 @@ impl Decoder<'_> {
             .dropout
             .map(|dropout| at.sentences.iter().map(|&b| mask(dropout, at.step, self.batch, b, n)).collect());
         let tape = if unit == 0 { &from.tape.first } else { &from.tape.second };
-        let (d_gates, d_product) = &mut d.units[unit];
+        let written = &mut d.units[unit];
         cell.backward(
             StepBackward {
                 previous: &rows(from.before[unit], n),
@@ -388,8 +387,8 @@ impl Decoder<'_> {
                 gates: &rows(&tape.gates, 3 * n),
                 inner: &rows(&tape.inner, n),
                 d_state: &mut d.state,
-                d_gates,
-                d_product,
+                d_gates: &mut written.gates,
+                d_product: &mut written.product,
             },
             scratch,
         );
@@ -559,8 +558,10 @@ impl HandBackward<'_> {
     /// What one step writes, for the sentences that have a word there.
     fn at(&mut self, step: usize, active: &[bool]) -> StepWritten<'_> {
         StepWritten {
-            units: [&mut self.first, &mut self.second]
-                .map(|rows| (only_at(&mut rows.gates, step, active), only_at(&mut rows.product, step, active))),
+            units: [&mut self.first, &mut self.second].map(|rows| UnitStepWritten {
+                gates: only_at(&mut rows.gates, step, active),
+                product: only_at(&mut rows.product, step, active),
+            }),
             queries: only(&mut self.queries[step], active),
             contexts: only(&mut self.contexts[step], active),
             state: only(&mut self.state, active),
@@ -572,13 +573,19 @@ impl HandBackward<'_> {
 
 /// The rows that one step backward writes.
 struct StepWritten<'r> {
-    /// The gates and products of both units.
-    units: [(Vec<&'r mut [f32]>, Vec<&'r mut [f32]>); 2],
+    /// Of both units.
+    units: [UnitStepWritten<'r>; 2],
     queries: Vec<&'r mut [f32]>,
     contexts: Vec<&'r mut [f32]>,
     state: Vec<&'r mut [f32]>,
     keys: Vec<&'r mut [f32]>,
     energies: Vec<&'r mut [f32]>,
+}
+
+/// The rows that one step backward writes of a unit.
+struct UnitStepWritten<'r> {
+    gates: Vec<&'r mut [f32]>,
+    product: Vec<&'r mut [f32]>,
 }
 
 /// The rows of a step that are active; none of an empty buffer.

@@ -110,6 +110,7 @@ impl Learner {
         with_precision(config.training.precision, || {
             let loss = self.model().loss(batch, &config.model, objective, Some(dropout));
             let gradients = Gradients::of(&loss, tokens, self.model());
+            self.model = self.model.take().map(|model| model.rewarded(&loss));
             let value = |nats: Tensor<1>| f64::from(nats.into_scalar::<f32>());
             (Losses { nats: value(loss.nats), alignment: loss.alignment.map(value) }, gradients)
         })

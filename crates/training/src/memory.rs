@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 
-use rnnsearch_config::{Attention, Config, OptimizerKind};
+use rnnsearch_config::{Attention, Config, Decoder, OptimizerKind};
 use rnnsearch_corpus::{BatchPlan, Dataset};
 
 /// Bytes of a weight, and of most other numbers.
@@ -52,17 +52,18 @@ impl BatchSize {
         let model = &config.model;
         let [m, h, n, l] =
             [model.embedding, model.encoder_hidden, model.decoder_hidden, model.readout].map(|s| s as u64);
-        let (context, a) = match model.attention {
-            Attention::Additive => (2 * h, model.attention_hidden as u64),
-            Attention::None => (h, 0),
-        };
+        let attends = model.attention != Attention::None;
+        let context = if attends { 2 * h } else { h };
+        let a = if model.attention.has_hidden() { model.attention_hidden as u64 } else { 0 };
+        // The paper's model keeps a weight for each pair of words; tensor operations keep what the energies are made of, too.
+        let papers = model.attention == Attention::Additive && model.decoder == Decoder::Gru && !model.input_feeding;
+        let pair = if papers { 1 } else { u64::from(attends) * (8 + 2 * a) };
         let [sentences, sources, targets] =
             [self.sentences, self.source_length, self.target_length].map(|size| size as u64);
         // Projections, gates, candidates and states of both directions; their outputs side by side, and dropped.
         let source_token = 2 * m + model.encoder_layers as u64 * 20 * h + a;
         let target_token = 2 * m + model.decoder_layers as u64 * 10 * n + a + 2 * (n + context) + 5 * l;
-        let alignments = if a > 0 { targets * sources } else { 0 };
-        FLOAT * sentences * (sources * source_token + targets * target_token + alignments)
+        FLOAT * sentences * (sources * source_token + targets * target_token + targets * sources * pair)
     }
 }
 
@@ -137,7 +138,8 @@ pub(crate) fn available() -> Option<u64> {
 fn available_to_group() -> Option<u64> {
     let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok();
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
-    let idle = read("stat")?.lines().find_map(|line| line.strip_prefix("inactive_file ")?.trim().parse::<u64>().ok())?;
+    let idle =
+        read("stat")?.lines().find_map(|line| line.strip_prefix("inactive_file ")?.trim().parse::<u64>().ok())?;
     Some(number("max")?.saturating_sub(number("current")?.saturating_sub(idle)))
 }
 

@@ -42,6 +42,12 @@ pub fn run(args: &Export) -> Result<()> {
         None => Model::load(&args.run)?,
     };
     if let Some(proposals) = args.shortlist.shortlist {
+        anyhow::ensure!(
+            model.can_be_packed(),
+            "a shortlist would never be used by `{}`: it serves models with model.attention = \"additive\", model.decoder = \"gru\" \
+             and model.input_feeding = false; leave out --shortlist",
+            args.run.display()
+        );
         model.shortlist = Some(learn_shortlist(args, proposals.into())?);
     }
     let form = args.quantize.map(|form| match form {

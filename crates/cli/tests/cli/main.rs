@@ -8,6 +8,7 @@ mod common;
 mod control;
 mod determinism;
 mod evaluate;
+mod family;
 mod faults;
 mod heatmap;
 mod help;
