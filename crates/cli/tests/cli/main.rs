@@ -9,6 +9,7 @@ mod control;
 mod determinism;
 mod evaluate;
 mod family;
+mod faults;
 mod guided;
 mod heatmap;
 mod help;
