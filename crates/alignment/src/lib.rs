@@ -41,6 +41,7 @@ mod matrix;
 mod npz;
 mod sentence;
 mod shaping;
+mod statistical;
 mod symmetrization;
 mod words;
 
@@ -51,5 +52,6 @@ pub use links::{Link, LinkFormat, Links};
 pub use matrix::{Alignment, LinkRule, Merge, Reading};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
+pub use statistical::{Posteriors, Statistical, StatisticalOptions};
 pub use symmetrization::Symmetrization;
 pub use words::Segmentation;
