@@ -29,6 +29,8 @@
 //! # Ok::<(), rnnsearch_alignment::AlignmentError>(())
 //! ```
 //!
+//! [`Statistical`] learns links from a parallel text alone, where there is no model.
+//!
 //! What it deliberately lacks: it runs no model, reads no corpus, and prints nothing.
 
 mod error;
@@ -52,6 +54,6 @@ pub use links::{Link, LinkFormat, Links};
 pub use matrix::{Alignment, LinkRule, Merge, Reading};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
-pub use statistical::{Posteriors, Statistical, StatisticalOptions};
+pub use statistical::{Posteriors, Statistical, StatisticalLearner, StatisticalOptions};
 pub use symmetrization::Symmetrization;
 pub use words::Segmentation;

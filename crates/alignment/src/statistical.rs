@@ -71,7 +71,7 @@ pub struct StatisticalOptions {
     pub lowercase: bool,
     /// Words with the same first letters, so many, are the same: a simple kind of stems.
     pub prefix: Option<NonZeroUsize>,
-    /// Pairs with more words on a side have no links; at most 65,533 count.
+    /// Pairs with more words on a side have no links; more than [`StatisticalOptions::MOST_WORDS`] cannot be allowed.
     pub max_words: usize,
 }
 
@@ -82,11 +82,21 @@ impl Default for StatisticalOptions {
 }
 
 impl StatisticalOptions {
+    /// Words of the longest sentences that can have links.
+    pub const MOST_WORDS: usize = u16::MAX as usize - 2;
+
     /// Sweeps with the whole model. A small text needs more of them, since every word is rarer, and has the time.
     pub fn sweeps_for(&self, pairs: usize) -> usize {
         let usual = (5000.0 / (pairs.max(1) as f64).sqrt()).round().clamp(8.0, 32.0);
         self.sweeps.map_or(usual as usize, NonZeroUsize::get)
     }
+}
+
+/// Reads a text, pair by pair, and then learns its links.
+#[derive(Debug)]
+pub struct StatisticalLearner {
+    options: StatisticalOptions,
+    numbering: Numbering,
 }
 
 /// A text and the links that were learnt from it, of which posteriors are made when they are asked for.
@@ -115,30 +125,68 @@ pub struct Posteriors {
     reverse: Vec<f32>,
 }
 
-impl Statistical {
-    /// Learns the links of sentence pairs, given as the words of both sides. `progress` is told how many pairs were sampled
-    /// since it was last told, and how many will be in all, each counted as often as there are sweeps.
-    ///
-    /// A pair with a side without words, or with too many words, has no links.
-    pub fn learn<'w>(
-        pairs: impl IntoIterator<Item = [Vec<&'w str>; 2]>,
-        options: &StatisticalOptions,
-        mut progress: impl FnMut(usize, usize),
-    ) -> Self {
-        let (text, kinds) = numbered(pairs, options);
-        let chains = [0, 1].map(|direction| [(); SAMPLERS].map(|()| Chain::new(kinds.generating(direction))));
-        let links = vec![0; SAMPLERS * text.words()];
-        let mut learner = Self { text, kinds, links, counts: Counts::new(), chains, seed: options.seed };
-        let stages = stages(options.sweeps_for(learner.len()));
-        let total = stages.len() * learner.len();
+impl StatisticalLearner {
+    /// Has read nothing.
+    pub fn new(options: StatisticalOptions) -> Self {
+        Self { options, numbering: Numbering::default() }
+    }
+
+    /// Reads a pair, given as its words. One with a side without words, or with too many, will have no links.
+    pub fn add<W: AsRef<str>>(&mut self, source: &[W], target: &[W]) {
+        let most = self.options.max_words.min(StatisticalOptions::MOST_WORDS);
+        let fits = [source, target].iter().all(|side| (1..=most).contains(&side.len()));
+        let kinds = |side: &[W]| -> Vec<String> {
+            let kept = if fits { side } else { &[] };
+            kept.iter().map(|word| self.options.kind_of(word.as_ref())).collect()
+        };
+        self.numbering.add([kinds(source), kinds(target)]);
+    }
+
+    /// Number of pairs that were read.
+    pub fn len(&self) -> usize {
+        self.numbering.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Learns the links of all pairs. `progress` is told how many were sampled since it was last told, and how many will be in
+    /// all, each counted as often as there are sweeps.
+    pub fn learn(self, mut progress: impl FnMut(usize, usize)) -> Statistical {
+        let stages = stages(self.options.sweeps_for(self.len()));
+        let total = stages.len() * self.len();
+        let mut learnt = Statistical::begin(self);
         for (number, stage) in stages.into_iter().enumerate() {
             if stage != Stage::Words {
-                learner.estimate();
+                learnt.estimate();
             }
-            learner.sweep(number, stage, |sampled| progress(sampled, total));
+            learnt.sweep(number, stage, |sampled| progress(sampled, total));
         }
-        learner.estimate();
-        learner
+        learnt.estimate();
+        learnt
+    }
+}
+
+impl Statistical {
+    /// Learns the links of sentence pairs, each given as the words of both sides. See [`StatisticalLearner`].
+    pub fn learn<W: AsRef<str>>(
+        pairs: impl IntoIterator<Item = [Vec<W>; 2]>,
+        options: StatisticalOptions,
+        progress: impl FnMut(usize, usize),
+    ) -> Self {
+        let mut learner = StatisticalLearner::new(options);
+        pairs.into_iter().for_each(|[source, target]| learner.add(&source, &target));
+        learner.learn(progress)
+    }
+
+    /// No links.
+    fn begin(StatisticalLearner { options, numbering }: StatisticalLearner) -> Self {
+        let (text, kinds) = numbering.finish();
+        let chains = [0, 1].map(|direction| [(); SAMPLERS].map(|()| Chain::new(kinds.generating(direction))));
+        let links = vec![0; SAMPLERS * text.words()];
+        Self { text, kinds, links, counts: Counts::new(), chains, seed: options.seed }
     }
 
     /// Number of pairs.
@@ -174,8 +222,8 @@ impl Statistical {
 
     /// Draws the links of all pairs anew.
     fn sweep(&mut self, number: usize, stage: Stage, mut progress: impl FnMut(usize)) {
-        // A small text in small batches, so that pairs see what others have become.
-        let batch = (self.len() / 128).clamp(1, BATCH);
+        // A small text in small batches, so that pairs see what others have become; this counts for much.
+        let batch = (self.len() / 512).clamp(1, BATCH);
         for start in (0..self.len()).step_by(batch) {
             let pairs = start..self.len().min(start + batch);
             let place = self.place_of_links(pairs.start).start..self.place_of_links(pairs.end - 1).end;
@@ -295,22 +343,6 @@ fn stages(whole: usize) -> Vec<Stage> {
     times(Stage::Words, simple).chain(times(Stage::Jumps, simple)).chain(times(Stage::Fertility, whole)).collect()
 }
 
-/// Words as numbers. Pairs that cannot have links are left blank.
-fn numbered<'w>(
-    pairs: impl IntoIterator<Item = [Vec<&'w str>; 2]>,
-    options: &StatisticalOptions,
-) -> (Text, VocabularySizes) {
-    let most = options.max_words.min(usize::from(u16::MAX) - 2);
-    let mut numbering = Numbering::default();
-    for mut sides in pairs {
-        if sides.iter().any(|side| !(1..=most).contains(&side.len())) {
-            sides = [Vec::new(), Vec::new()];
-        }
-        numbering.add(sides.map(|side| side.into_iter().map(|word| options.kind_of(word))));
-    }
-    numbering.finish()
-}
-
 impl StatisticalOptions {
     /// What a word is counted as.
     fn kind_of(&self, word: &str) -> String {
@@ -340,4 +372,153 @@ fn most_probable(rows: &[f32], generating: usize) -> impl Iterator<Item = (usize
         (best < generating).then_some((word, best))
     };
     rows.chunks_exact(generating + 1).enumerate().filter_map(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn learnt(pairs: &[(&str, &str)], options: StatisticalOptions) -> Statistical {
+        let words = |text: &'_ str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        Statistical::learn(pairs.iter().map(|(source, target)| [words(source), words(target)]), options, |_, _| ())
+    }
+
+    fn links(pairs: &[(&str, &str)], how: Symmetrization) -> Vec<String> {
+        let learnt = learnt(pairs, StatisticalOptions::default());
+        learnt.links(0..pairs.len(), how).iter().map(Links::to_string).collect()
+    }
+
+    /// The example of Brown et al. and of every textbook: `the` is `das` because it stands with both, and what is left belongs together.
+    #[test]
+    fn what_comes_together_belongs_together() {
+        let pairs =
+            [("das Haus", "the house"), ("das Buch", "the book"), ("ein Buch", "a book"), ("ein Haus", "a house")];
+        let pairs = pairs.repeat(3);
+        assert_eq!(links(&pairs, Symmetrization::Intersection), ["0-0 1-1"; 12]);
+        assert_eq!(links(&pairs, Symmetrization::Union), ["0-0 1-1"; 12]);
+    }
+
+    /// Adjectives follow their nouns here.
+    #[test]
+    fn words_change_places() {
+        let nouns = [("dog", "chien"), ("cat", "chat"), ("hat", "chapeau"), ("boat", "bateau")];
+        let adjectives = [("red", "rouge"), ("black", "noir"), ("blue", "bleu"), ("yellow", "jaune")];
+        let verbs = [("see", "vois"), ("like", "aime"), ("find", "trouve"), ("draw", "dessine")];
+        let mut text = Vec::new();
+        let subjects = [("you", "vous"), ("I", "je"), ("he", "il")];
+        for (n, subject) in (0..64).zip(subjects.into_iter().cycle()) {
+            let (verb, noun, adjective) = (verbs[n / 16], nouns[n / 4 % 4], adjectives[n % 4]);
+            text.push((
+                format!("{} {} {} {}", subject.0, verb.0, adjective.0, noun.0),
+                format!("{} {} {} {}", subject.1, verb.1, noun.1, adjective.1),
+            ));
+        }
+        let pairs: Vec<(&str, &str)> = text.iter().map(|(source, target)| (source.as_str(), target.as_str())).collect();
+        for (pair, found) in pairs.iter().zip(links(&pairs, Symmetrization::GrowDiag)) {
+            assert_eq!(found, "0-0 1-1 2-3 3-2", "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn blank_and_overlong_pairs_have_no_links() {
+        let options = StatisticalOptions { max_words: 3, ..StatisticalOptions::default() };
+        let pairs = [("", "the house"), ("das Haus", "the house"), ("das Haus", " "), ("a b c d", "a"), ("", "")];
+        let learnt = learnt(&pairs, options);
+        let found: Vec<String> = learnt.links(0..5, Symmetrization::Union).iter().map(Links::to_string).collect();
+        assert!(!found[1].is_empty(), "{found:?}");
+        assert_eq!(found.iter().filter(|links| links.is_empty()).count(), 4, "{found:?}");
+        assert_eq!(learnt.posteriors(3..4), [Posteriors::default()]);
+        let none = StatisticalLearner::new(StatisticalOptions::default());
+        assert!(none.is_empty() && none.learn(|_, _| ()).is_empty());
+    }
+
+    #[test]
+    fn case_and_endings_can_be_passed_over() {
+        let options = StatisticalOptions::default();
+        assert_eq!(options.kind_of("Äpfel"), "äpfel");
+        assert_eq!(StatisticalOptions { prefix: NonZeroUsize::new(2), ..options.clone() }.kind_of("Äpfel"), "äp");
+        assert_eq!(StatisticalOptions { lowercase: false, ..options }.kind_of("Äpfel"), "Äpfel");
+    }
+
+    #[test]
+    fn a_small_text_is_read_more_often() {
+        let options = StatisticalOptions::default();
+        assert_eq!([0, 100, 100_000, 10_000_000].map(|pairs| options.sweeps_for(pairs)), [32, 32, 16, 8]);
+        let options = StatisticalOptions { sweeps: NonZeroUsize::new(5), ..options };
+        assert_eq!(options.sweeps_for(7), 5);
+        use Stage::*;
+        assert_eq!(stages(5), [Words, Words, Jumps, Jumps, Fertility, Fertility, Fertility, Fertility, Fertility]);
+    }
+
+    #[test]
+    fn progress_adds_up() {
+        let (mut done, mut all) = (0, 0);
+        let options = StatisticalOptions { sweeps: NonZeroUsize::new(4), ..StatisticalOptions::default() };
+        let pairs = (0..300).map(|i| [vec![i.to_string()], vec![i.to_string()]]);
+        Statistical::learn(pairs, options, |sampled, total| {
+            done += sampled;
+            all = total;
+        });
+        assert_eq!((done, all), (1800, 1800));
+    }
+
+    /// The texts of the quickstart, with links made by its grammar.
+    #[test]
+    fn quickstart() {
+        let read = |name: &str| {
+            std::fs::read_to_string(format!("{}/../../data/quickstart/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+        };
+        let texts = ["dev.tok.en", "dev.tok.fr", "test.tok.en", "test.tok.fr", "dev.talp", "test.talp"].map(read);
+        let [dev_en, dev_fr, test_en, test_fr, dev_gold, test_gold] = texts.each_ref().map(|text| text.lines());
+        let pairs: Vec<(&str, &str)> = dev_en.chain(test_en).zip(dev_fr.chain(test_fr)).collect();
+        let learnt = learnt(&pairs, StatisticalOptions::default());
+        let (mut links, mut sure, mut sure_matches, mut matches) = (0, 0, 0, 0);
+        let found = learnt.links(0..pairs.len(), Symmetrization::GrowDiag);
+        for (found, gold) in found.iter().zip(dev_gold.chain(test_gold)) {
+            let gold = crate::LinkFormat::Talp.parse(gold).unwrap();
+            links += found.sure().len();
+            sure += gold.sure().len();
+            sure_matches += found.sure().filter(|link| gold.sure().any(|sure| sure == *link)).count();
+            matches += found.sure().filter(|link| gold.all().any(|any| any == *link)).count();
+        }
+        let aer = 1.0 - (sure_matches + matches) as f64 / (links + sure) as f64;
+        assert!(aer < 0.11, "{aer}");
+    }
+
+    fn texts() -> impl Strategy<Value = Vec<(String, String)>> {
+        let side = || prop::collection::vec("[abcd]", 0..6).prop_map(|words| words.join(" "));
+        prop::collection::vec((side(), side()), 0..40)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn links_are_within_and_the_same_on_any_threads(text in texts(), seed: u64) {
+            let pairs: Vec<(&str, &str)> = text.iter().map(|(source, target)| (source.as_str(), target.as_str())).collect();
+            let options = StatisticalOptions { seed, sweeps: NonZeroUsize::new(4), ..StatisticalOptions::default() };
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| learnt(&pairs, options.clone()).posteriors(0..pairs.len()))
+            };
+            let found = run(1);
+            prop_assert_eq!(&found, &run(3));
+            for ((source, target), posteriors) in pairs.iter().zip(found) {
+                let (source, target) = (Sentence::from_words(source.split_whitespace()), Sentence::from_words(target.split_whitespace()));
+                let links = posteriors.links(Symmetrization::Union);
+                prop_assert!(links.sure().all(|link| link.source < source.len() && link.target < target.len()));
+                if source.is_empty() || target.is_empty() {
+                    prop_assert!(links.sure().len() == 0);
+                    continue;
+                }
+                let forward_links = posteriors.links(Symmetrization::Forward);
+                let [forward, reverse] = posteriors.alignments(&source, &target).unwrap();
+                for row in forward.rows().chain(reverse.rows()) {
+                    prop_assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-4, "{:?}", row);
+                }
+                prop_assert_eq!(forward.best_links(), forward_links);
+            }
+        }
+    }
 }

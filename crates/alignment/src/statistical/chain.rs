@@ -152,3 +152,59 @@ impl Jumps {
 fn jump(from: u16, to: u16) -> usize {
     (usize::from(to) + WIDEST).saturating_sub(from.into()).min(2 * WIDEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistical::text::Numbering;
+
+    fn chain(pairs: &[(&str, &str)], links: &[&[u16]]) -> Chain {
+        let mut numbering = Numbering::default();
+        for (source, target) in pairs {
+            numbering.add([source, target].map(|side| side.split(' ').map(str::to_owned).collect()));
+        }
+        let (text, kinds) = numbering.finish();
+        let mut chain = Chain::new(kinds.generating(0));
+        chain.estimate(&text, 0, |index| links[index]);
+        chain
+    }
+
+    /// Two pairs of three words, whose target words have the links 1, none, 3 and 2, 2: the jumps are 1, 2, 1 and 2, 0, 2.
+    #[test]
+    fn jumps_worked_by_hand() {
+        let Chain { jumps, .. } = chain(&[("a b c", "x y z"), ("a b c", "x y")], &[&[1, 0, 3], &[2, 2]]);
+        let total = 6.0 + 201.0 * JUMP_PRIOR;
+        for (from, to, count) in [(0, 1, 2.0), (1, 3, 3.0), (2, 2, 1.0), (3, 2, 0.0), (0, 4, 0.0)] {
+            let expected = (count + JUMP_PRIOR) / total;
+            assert!((jumps.between(from, to) - expected).abs() < 1e-6, "{from} to {to}");
+        }
+        let (there, onward) = jumps.around(1, 4, 3);
+        assert_eq!(there, [jumps.between(1, 1), jumps.between(1, 2), jumps.between(1, 3)]);
+        assert_eq!(onward, [jumps.between(1, 4), jumps.between(2, 4), jumps.between(3, 4)]);
+    }
+
+    #[test]
+    fn far_jumps_count_as_the_farthest() {
+        let words = vec!["a"; 400].join(" ");
+        let Chain { jumps, .. } = chain(&[(&words, "x")], &[&[300]]);
+        let total = 2.0 + 201.0 * JUMP_PRIOR;
+        for (from, to, count) in [(0, 300, 1.0), (0, 100, 1.0), (0, 101, 1.0), (300, 401, 1.0), (400, 1, 0.0)] {
+            // 0 to 300, and 300 to the end at 401, are both farther than what is told apart.
+            let expected = (2.0 * count + JUMP_PRIOR) / total;
+            assert!((jumps.between(from, to) - expected).abs() < 1e-6, "{from} to {to}");
+        }
+    }
+
+    /// a has two words and then none, b has none and then one. Of all four places two have no word, one has one, one has two.
+    #[test]
+    fn fertilities_worked_by_hand() {
+        let chain = chain(&[("a b", "x y"), ("a b", "x")], &[&[1, 1], &[2]]);
+        let usual = |count: f32| FERTILITY_PRIOR * (count + 0.5) / (4.0 + 0.5 * FERTILITIES as f32);
+        // The first a: what is left is the second, with fertility 0.
+        let close = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        close(chain.fertility_ratio(1, 2, 0), usual(1.0) / (1.0 + usual(2.0)));
+        close(chain.fertility_ratio(1, 2, 1), usual(1.0) / usual(1.0));
+        close(chain.fertility_ratio(1, 0, 1), (1.0 + usual(1.0)) / usual(1.0));
+        close(chain.fertility_ratio(1, 0, 500), 1.0);
+    }
+}

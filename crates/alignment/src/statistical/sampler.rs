@@ -59,6 +59,9 @@ impl Sampler<'_> {
         desk: &mut Desk,
         mut sums: Option<&mut Sums>,
     ) {
+        if links.is_empty() {
+            return;
+        }
         self.read(words, desk);
         let Desk { counts, before, room } = desk;
         before.clear();

@@ -32,7 +32,7 @@ pub struct Numbering {
 
 impl Numbering {
     /// Adds a pair. Its sentences have at most `u16::MAX` words.
-    pub fn add(&mut self, sides: [impl ExactSizeIterator<Item = String>; 2]) {
+    pub fn add(&mut self, sides: [Vec<String>; 2]) {
         let start = self.text.words.len();
         let lengths = sides.each_ref().map(|side| side.len() as u16);
         for (side, numbers) in sides.into_iter().zip(&mut self.numbers) {
@@ -43,6 +43,11 @@ impl Numbering {
         }
         self.text.pairs.push(Place { start, lengths });
         self.text.longest = lengths.map(usize::from).into_iter().fold(self.text.longest, usize::max);
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.text.len()
     }
 
     /// All pairs. The words themselves are no longer needed.
