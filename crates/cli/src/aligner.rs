@@ -109,8 +109,11 @@ impl<'t> Aligner<'t> {
         if source.is_empty() || target.is_empty() {
             return Ok(aligned);
         }
-        let forward = self.read(&attention, &source, &target)?;
-        let reverse = reverse.map(|reverse| self.read(&reverse, &target, &source)).transpose()?;
+        let forward = self.linking.read(self.forward, &attention, &source, &target)?;
+        let reverse = match (reverse, &self.reverse) {
+            (Some(reverse), Some((model, _))) => Some(self.linking.read(model, &reverse, &target, &source)?),
+            _ => None,
+        };
         let (forward, reverse) = match (reverse, self.reverse.as_ref().map(|(_, how)| *how)) {
             (Some(reverse), Some(Combine::Product)) => (forward.merged(&reverse, Merge::Product)?, None),
             (Some(reverse), Some(Combine::Mean)) => (forward.merged(&reverse, Merge::Mean)?, None),
@@ -122,11 +125,6 @@ impl<'t> Aligner<'t> {
         let links = self.linking.merged(&forward, &reverse);
         Ok(Aligned { links, weights: Some(forward), attention: Some(attention), ..aligned })
     }
-
-    /// The weights between words.
-    fn read(&self, alignment: &Alignment, source: &[Range<usize>], target: &[Range<usize>]) -> Result<Alignment> {
-        Ok(alignment.read(self.linking.read.into())?.words_at(source, target)?)
-    }
 }
 
 impl Linking {
@@ -135,6 +133,22 @@ impl Linking {
         let usual = if self.links == Rule::Threshold { 0.2 } else { 0.0 };
         let links = |weights: &Alignment| weights.links(self.links.into(), self.threshold.unwrap_or(usual));
         Symmetrization::from(self.symmetrize).merge(&links(forward), &links(reverse).transposed())
+    }
+
+    /// The weights between words, by the state that is asked for, or that the model was taught to tell them by.
+    fn read(
+        &self,
+        model: &Translator,
+        attention: &Alignment,
+        source: &[Range<usize>],
+        target: &[Range<usize>],
+    ) -> Result<Alignment> {
+        let taught = match model.config().training.alignment.read {
+            rnnsearch_config::Reading::Previous => Reading::Previous,
+            rnnsearch_config::Reading::Next => Reading::Next,
+        };
+        let reading = self.read.map_or(taught, Reading::from);
+        Ok(attention.read(reading)?.words_at(source, target)?)
     }
 }
 

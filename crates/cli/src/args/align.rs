@@ -127,9 +127,9 @@ pub struct Linking {
     /// The least weight of a link [default: 0; 0.2 with --links threshold]
     #[arg(long, value_name = "F", value_parser = threshold)]
     pub threshold: Option<f32>,
-    /// Which state of the decoder tells of a word
-    #[arg(long, value_name = "STATE", default_value = "previous", conflicts_with = "statistical")]
-    pub read: Read,
+    /// Which state of the decoder tells of a word [default: what the model was taught, `training.alignment.read`]
+    #[arg(long, value_name = "STATE", conflicts_with = "statistical")]
+    pub read: Option<Read>,
     /// Take the weights as they are
     ///
     /// Without this they are scaled first, so that no source word is preferred by all target words: those of each target word to sum
@@ -147,8 +147,8 @@ pub struct Linking {
 impl Linking {
     /// What is usual, for some kind of words.
     pub fn usual(words: Words) -> Self {
-        let (links, read, symmetrize) = (Rule::Argmax, Read::Previous, Symmetrize::GrowDiag);
-        Self { links, threshold: None, read, no_balance: false, symmetrize, words }
+        let (links, symmetrize) = (Rule::Argmax, Symmetrize::GrowDiag);
+        Self { links, threshold: None, read: None, no_balance: false, symmetrize, words }
     }
 }
 
