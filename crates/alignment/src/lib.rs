@@ -29,6 +29,8 @@
 //! # Ok::<(), rnnsearch_alignment::AlignmentError>(())
 //! ```
 //!
+//! [`Statistical`] learns links from a parallel text alone, where there is no model.
+//!
 //! What it deliberately lacks: it runs no model, reads no corpus, and prints nothing.
 
 mod error;
@@ -41,6 +43,7 @@ mod matrix;
 mod npz;
 mod sentence;
 mod shaping;
+mod statistical;
 mod symmetrization;
 mod words;
 
@@ -51,5 +54,6 @@ pub use links::{Link, LinkFormat, Links};
 pub use matrix::{Alignment, LinkRule, Merge, Reading};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
+pub use statistical::{Posteriors, Statistical, StatisticalLearner, StatisticalOptions};
 pub use symmetrization::Symmetrization;
 pub use words::Segmentation;

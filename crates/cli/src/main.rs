@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod prompt;
 mod record;
+mod statistics;
 mod usage;
 mod window;
 

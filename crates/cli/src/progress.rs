@@ -70,6 +70,10 @@ impl Observer for TrainingProgress {
         self.note(text);
     }
 
+    fn detail(&mut self, text: &str) {
+        self.above_bar(|| self.messages.detail(text));
+    }
+
     fn warning(&mut self, text: &str) {
         self.above_bar(|| self.messages.warning(text));
     }

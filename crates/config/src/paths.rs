@@ -9,7 +9,8 @@ use crate::settings::{Config, CorpusConfig};
 /// Makes the paths of `config` absolute, from the folder that holds `file`.
 pub(crate) fn make_absolute(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    for path in config.data.train.iter_mut().chain(&mut config.data.validation).flat_map(CorpusConfig::paths_mut) {
+    let corpora = config.data.train.iter_mut().chain(&mut config.data.validation);
+    for path in corpora.flat_map(CorpusConfig::paths_mut).chain(&mut config.training.from) {
         *path = resolve(folder, path).map_err(|source| ConfigError::Path { path: path.clone(), source })?;
     }
     Ok(())

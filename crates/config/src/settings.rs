@@ -359,6 +359,11 @@ impl Default for DropoutConfig {
 pub struct TrainingConfig {
     /// All random choices follow from this: weights, order, dropout.
     pub seed: u64,
+    /// Begin with the weights and tokenizers of this model file or run folder; [model] and [tokenizer] must be as there, but for
+    /// `dropout` and `initialization`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"general.safetensors")]
+    pub from: Option<PathBuf>,
     /// Stop after this many passes over the training text; 0 for no limit, then `max_updates` sets it.
     pub max_epochs: u64,
     /// Stop after this many updates; 0 for no limit, then `max_epochs` sets it.
@@ -374,12 +379,22 @@ pub struct TrainingConfig {
     /// Share of the probability that the target of the loss gives to all other words.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub label_smoothing: f64,
+    /// Batches that one update learns from: their gradients are added up.
+    #[schemars(range(min = 1, max = 10000))]
+    pub accumulate: usize,
+    /// A batch with more tokens than this on a side, padding included, is worked through in parts: the same update with less memory.
+    /// 0 for no limit.
+    pub max_batch_tokens: usize,
+    /// The weights that are validated and saved are an average over updates, in which older ones count less by this factor an update
+    /// (0.999: the last thousand or so); 0 for the last weights themselves.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub average: f64,
     /// The gradient is scaled down to this norm when it is longer; 0 never scales.
     #[schemars(range(min = 0.0))]
     pub clip_norm: f64,
     /// Validate every so many updates; 0 for once an epoch.
     pub validate_every: u64,
-    /// Write a checkpoint every so many updates; 0 for at every validation.
+    /// Write a checkpoint every so many updates; 0 for at every validation. The best validation always has one.
     pub checkpoint_every: u64,
     /// In which numbers the large matrix products of an update multiply.
     pub precision: Precision,
@@ -395,6 +410,8 @@ pub struct TrainingConfig {
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,
+    /// What is done when losses or gradients are not finite any more; such updates are left out.
+    pub recovery: RecoveryConfig,
     /// What the alignments are taught, beside what helps to translate.
     pub alignment: AlignmentConfig,
 }
@@ -403,12 +420,16 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             seed: 1,
+            from: None,
             max_epochs: 20,
             max_updates: 0,
             batch_by: BatchBy::Sentences,
             batch_size: 80,
             sort_batches: 20,
             label_smoothing: 0.1,
+            accumulate: 1,
+            max_batch_tokens: 0,
+            average: 0.0,
             clip_norm: 1.0,
             validate_every: 0,
             checkpoint_every: 0,
@@ -418,6 +439,7 @@ impl Default for TrainingConfig {
             patience: 5,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
+            recovery: RecoveryConfig::default(),
             alignment: AlignmentConfig::default(),
         }
     }
@@ -585,6 +607,26 @@ pub enum ScheduleKind {
     InverseSquareRoot,
     /// It is multiplied by `factor` after `patience` validations without a better score.
     Plateau,
+}
+
+/// What is done when losses or gradients are not finite any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecoveryConfig {
+    /// After so many such updates in a row, go back to the last checkpoint before them, with a lower learning rate.
+    #[schemars(range(min = 1))]
+    pub after: u64,
+    /// Do so at most this many times in a training, then stop; 0 stops at once.
+    pub attempts: u64,
+    /// What the learning rate is multiplied by each time.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub factor: f64,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> Self {
+        Self { after: 20, attempts: 3, factor: 0.5 }
+    }
 }
 
 /// How translations are validated while training.

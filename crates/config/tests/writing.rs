@@ -249,6 +249,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
     (counts, rates, 1..=1_000_000_usize, 1..=10_000_usize, 0.001..0.999).prop_map(
         |(counts, rates, batch_size, sort_batches, factor)| TrainingConfig {
             seed: counts.0,
+            from: (counts.1 > 7).then(|| "/models/a b.safetensors".into()),
             max_epochs: counts.1,
             max_updates: counts.2,
             validate_every: counts.3,
@@ -256,6 +257,9 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             patience: counts.5,
             log_every: counts.6,
             label_smoothing: rates.0,
+            accumulate: sort_batches,
+            max_batch_tokens: batch_size,
+            average: rates.0,
             clip_norm: rates.1,
             batch_by: BatchBy::Sentences,
             precision: Precision::Float16,
@@ -278,6 +282,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
                 patience: counts.1,
                 min_learning_rate: rates.2 * factor,
             },
+            recovery: RecoveryConfig { after: counts.6, attempts: counts.0, factor },
             alignment: AlignmentConfig {
                 guided: rates.4,
                 guided_decay: factor,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use crate::filter::FilterReport;
 
@@ -182,14 +181,6 @@ pub enum CorpusError {
         file: String,
         /// What is wrong.
         reason: String,
-    },
-    /// A file could not be written.
-    #[error("cannot write `{}`: {reason}", file.display())]
-    Write {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        reason: io::Error,
     },
 }
 

@@ -109,6 +109,23 @@ impl Loss {
     }
 }
 
+impl Gradient {
+    /// The sum of two gradients of a parameter.
+    pub fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Dense(a), Self::Dense(b)) => Self::Dense(a + b),
+            (Self::Dense(dense), Self::Rows { rows, values }) | (Self::Rows { rows, values }, Self::Dense(dense)) => {
+                Self::Dense(add_rows(dense, &rows, values))
+            }
+            (Self::Rows { rows: a, values: of_a }, Self::Rows { rows: b, values: of_b }) => {
+                let ids: Vec<i32> = a.into_iter().chain(b).map(|row| row as i32).collect();
+                let (rows, values) = by_word(&ids, Tensor::cat(vec![of_a, of_b], 0));
+                Self::Rows { rows, values }
+            }
+        }
+    }
+}
+
 /// The words among `ids`, in ascending order.
 fn distinct(mut ids: Vec<i32>) -> Vec<i32> {
     ids.sort_unstable();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memmap2::Mmap;
-use rnnsearch_config::{Attention, Config, DataConfig};
+use rnnsearch_config::{Attention, Config, DataConfig, TrainingConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
 use rnnsearch_numeric::network::{Parameter, Parameters};
@@ -252,7 +252,8 @@ fn model_path(path: &Path) -> Result<PathBuf, InferenceError> {
 /// A configuration without the paths of the machine it was trained on.
 fn portable(config: &Config) -> Config {
     let data = DataConfig { train: Vec::new(), validation: None, ..config.data.clone() };
-    Config { data, ..config.clone() }
+    let training = TrainingConfig { from: None, ..config.training.clone() };
+    Config { data, training, ..config.clone() }
 }
 
 fn hash<'a>(header: &Header, tensors: impl Iterator<Item = (&'a str, &'a [usize], &'a [u8])>) -> String {

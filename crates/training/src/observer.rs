@@ -3,12 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use rnnsearch_config::Metric;
+use serde::{Deserialize, Serialize};
+
+use crate::exact;
 
 /// Is told what happens in a training.
 pub trait Observer {
     /// Something worth a line: what was read, what was dropped, where it goes on.
     fn message(&mut self, text: &str);
+    /// Something for those who want to know more.
+    fn detail(&mut self, _text: &str) {}
     /// Something that should not be, but that the training survives.
     fn warning(&mut self, text: &str);
     /// The data is read and the model made; updates begin.
@@ -88,6 +93,40 @@ pub struct ValidationReport {
     /// The first sentences with their translations.
     #[serde(skip)]
     pub samples: Vec<Sample>,
+}
+
+/// The scores of the best validation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Updates done.
+    pub update: u64,
+    /// Cross-entropy of the references in nats per target token.
+    #[serde(with = "exact")]
+    pub loss: f64,
+    /// sacreBLEU of the translations.
+    #[serde(with = "exact")]
+    pub bleu: f64,
+    /// chrF2 of the translations.
+    #[serde(with = "exact")]
+    pub chrf: f64,
+}
+
+impl Best {
+    /// A score of which more is better.
+    pub(crate) fn merit(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Bleu => self.bleu,
+            Metric::Chrf => self.chrf,
+            Metric::Loss => -self.loss,
+        }
+    }
+}
+
+impl From<&ValidationReport> for Best {
+    fn from(report: &ValidationReport) -> Self {
+        let ValidationReport { update, loss, bleu, chrf, .. } = *report;
+        Self { update, loss, bleu, chrf }
+    }
 }
 
 /// A validation sentence with its translation.

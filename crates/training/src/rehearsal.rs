@@ -56,7 +56,7 @@ impl<'a> Rehearsal<'a> {
             target_words: workload.vocabulary,
         };
         let model = RnnSearch::new(&settings, config.training.seed, &device);
-        let learner = Learner::new(model, Optimizer::new(&config.training.optimizer));
+        let learner = Learner::new(model, Optimizer::new(&config.training.optimizer), None);
         let batches = std::array::from_fn(|number| workload.batch(number, &device));
         Ok(Self { config, learner, batches, workload, updates: 0 })
     }
@@ -67,7 +67,8 @@ impl<'a> Rehearsal<'a> {
         let training = &self.config.training;
         let batch = &self.batches[self.updates as usize % BATCHES];
         let objective = objective(training, 0);
-        let (losses, gradients) = self.learner.gradients(batch, self.config, &objective, self.updates);
+        let (losses, gradients) =
+            self.learner.gradients([batch], batch.target_tokens, self.config, &objective, self.updates);
         let scale = clip(gradients.norm(), training.clip_norm);
         self.learner.step(gradients, &Update { scale, learning_rate: training.optimizer.learning_rate });
         losses.nats / batch.target_tokens as f64
@@ -92,7 +93,7 @@ impl Workload {
     }
 
     /// Words spread over the vocabulary, in every batch others; the first few are special tokens.
-    fn batch(&self, number: usize, device: &Device) -> Batch {
+    pub(crate) fn batch(&self, number: usize, device: &Device) -> Batch {
         let first = 8.min(self.vocabulary - 1);
         let words = |count: usize, salt: usize| -> Vec<i32> {
             (0..count).map(|i| (first + (i * 7919 + salt + number * 1009) % (self.vocabulary - first)) as i32).collect()

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use burn::prelude::*;
-use rnnsearch_config::{BatchBy, Config, CorpusConfig, Metric};
+use rnnsearch_config::{BatchBy, Config, CorpusConfig};
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pair, Pairs, Vocabularies};
 use rnnsearch_decoder::{Batch, Objective, RnnSearch, Source};
 use rnnsearch_inference::{Model, TranslateOptions, Translator};
@@ -25,8 +25,8 @@ impl Validation {
         Ok(Self { pairs, dataset })
     }
 
-    pub fn len(&self) -> usize {
-        self.pairs.len()
+    pub fn pairs(&self) -> &[Pair] {
+        &self.pairs
     }
 
     /// Scores a model. What the report says of the update, the epoch and the best is filled in by the caller.
@@ -83,15 +83,6 @@ impl Validation {
             tokens += batch.target_tokens as u64;
         }
         Ok(Perplexity::new(nats, tokens)?)
-    }
-}
-
-/// A score of which more is better.
-pub(crate) fn merit(report: &ValidationReport, metric: Metric) -> f64 {
-    match metric {
-        Metric::Bleu => report.bleu,
-        Metric::Chrf => report.chrf,
-        Metric::Loss => -report.loss,
     }
 }
 

@@ -8,6 +8,7 @@ use indicatif::HumanBytes;
 use rnnsearch_config::{Config, CorpusConfig};
 use rnnsearch_corpus::{CorpusError, Filter, Pair, Pairs};
 use rnnsearch_inference::{Form, Model, Shortlist, ShortlistCounts};
+use rnnsearch_training::average_checkpoints;
 
 use crate::args::{Export, Quantize};
 use crate::compute::require_attention;
@@ -29,7 +30,17 @@ pub fn run(args: &Export) -> Result<()> {
     let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
     let mut file = OutputFile::create(&args.file, &inputs)?;
     // Reading checks it: what is exported is whole.
-    let mut model = Model::load(&args.run)?;
+    let mut model = match args.average {
+        Some(_) if !args.run.is_dir() => {
+            return Err(Misuse(format!(
+                "--average: `{}` is no run folder, and has no checkpoints",
+                args.run.display()
+            ))
+            .into());
+        }
+        Some(count) => average_checkpoints(&args.run, count.get())?,
+        None => Model::load(&args.run)?,
+    };
     if let Some(proposals) = args.shortlist.shortlist {
         anyhow::ensure!(
             model.can_be_packed(),

@@ -9,6 +9,8 @@ mod control;
 mod determinism;
 mod evaluate;
 mod family;
+mod faults;
+mod guided;
 mod heatmap;
 mod help;
 mod model_files;
