@@ -450,8 +450,11 @@ impl Default for TrainingConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlignmentConfig {
+    /// Pairs of corpora without `links` get those that `align --statistical` would find, learnt from all training text before
+    /// the first update, and again where a training goes on.
+    pub learn_links: bool,
     /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
-    /// token i is linked to by the `links` of a corpus. Words without links add nothing; nor do corpora without.
+    /// token i is linked to by the `links` of a corpus, or by those learnt. Words without links add nothing; nor do corpora without.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub guided: f64,
     /// What `guided` is multiplied by after every epoch.
@@ -473,6 +476,7 @@ pub struct AlignmentConfig {
 impl Default for AlignmentConfig {
     fn default() -> Self {
         Self {
+            learn_links: false,
             guided: 1.0,
             guided_decay: 1.0,
             read: Reading::Previous,

@@ -20,6 +20,7 @@ mod origin;
 mod rehearsal;
 mod run_folder;
 mod schedule;
+mod teacher;
 #[cfg(test)]
 mod tests;
 mod text;
