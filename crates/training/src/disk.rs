@@ -141,12 +141,15 @@ pub(crate) mod faults {
         ForGood,
     }
 
+    /// What was done, and on which file.
+    pub type Operation = (&'static str, PathBuf);
+
     #[derive(Default)]
     struct Plan {
         strike: Option<(usize, Fault)>,
-        struck: Option<(&'static str, PathBuf)>,
+        struck: Option<Operation>,
         /// What was done, in order.
-        done: Vec<(&'static str, PathBuf)>,
+        done: Vec<Operation>,
     }
 
     thread_local! {
@@ -159,8 +162,7 @@ pub(crate) mod faults {
     }
 
     /// The operations since the last [`plan`], and the first that failed.
-    #[allow(clippy::type_complexity, reason = "named in the text")]
-    pub fn done() -> (Vec<(&'static str, PathBuf)>, Option<(&'static str, PathBuf)>) {
+    pub fn done() -> (Vec<Operation>, Option<Operation>) {
         PLAN.with_borrow(|plan| (plan.done.clone(), plan.struck.clone()))
     }
 

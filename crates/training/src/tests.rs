@@ -456,9 +456,10 @@ fn fail_and_go_on(number: usize, fault: Fault, expected: &Results) {
 /// Process after process dies, each after more operations on files than the one before.
 #[test]
 fn processes_may_die_one_after_another() {
-    let expected = undisturbed(&[]);
-    for (first, step) in [(1, 1), (30, 7), (45, 0)] {
-        let mut place = Place::new(&[]);
+    let exploding = [&EXPLODING[..], &["training.schedule.patience=1", "training.max_epochs=5"]].concat();
+    for (settings, first, step) in [(&[][..], 1, 1), (&[], 30, 7), (&[], 45, 0), (&exploding, 53, 1)] {
+        let expected = undisturbed(settings);
+        let mut place = Place::new(settings);
         let mut deaths = 0;
         loop {
             let fault = if deaths % 2 == 0 { Fault::ForGood } else { Fault::Once };
