@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::checkpoint::{Checkpoint, Position};
 use crate::learner::{Learner, clip};
 use crate::optimizer::{Optimizer, Update};
+use crate::tensorboard::Board;
 use crate::validation::{Validation, merit, to_device};
 use crate::{Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport};
 
@@ -61,7 +62,8 @@ pub fn train(
 ) -> Result<Outcome, TrainingError> {
     require_precision(config, device)?;
     keep_freed_buffers();
-    let mut trainer = Trainer::prepare(config, run, device, observer)?;
+    let mut board = Board::new(observer, config.training.tensorboard.then(|| run.tensorboard()));
+    let mut trainer = Trainer::prepare(config, run, device, &mut board)?;
     let ending = trainer.run(stop)?;
     Ok(Outcome { ending, update: trainer.position.update, best: trainer.best })
 }
@@ -151,6 +153,7 @@ impl<'a> Trainer<'a> {
         notes.iter().try_for_each(|text| run.log(text))?;
         run.truncate_metrics(position.metrics_len)?;
         observer.prepared(&Prepared {
+            update: position.update,
             pairs: dataset.len(),
             target_tokens: dataset.target_tokens(),
             parameters: model.num_params(),
