@@ -51,5 +51,6 @@ pub use links::{Link, LinkFormat, Links};
 pub use matrix::{Alignment, LinkRule, Merge, Reading};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
+pub use shaping::Shaped;
 pub use symmetrization::Symmetrization;
 pub use words::Segmentation;

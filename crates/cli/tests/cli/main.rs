@@ -11,6 +11,7 @@ mod evaluate;
 mod heatmap;
 mod help;
 mod model_files;
+mod plot;
 mod rerank;
 mod search;
 mod streams;
