@@ -404,6 +404,8 @@ pub struct TrainingConfig {
     /// Report the loss every so many updates where there is no terminal to draw a bar on.
     #[schemars(range(min = 1))]
     pub log_every: u64,
+    /// Write event files for TensorBoard into the run folder: curves, sample translations and their alignments.
+    pub tensorboard: bool,
     /// Stop after this many validations without a better score; 0 never stops early.
     pub patience: u64,
     /// The rule that changes weights.
@@ -436,6 +438,7 @@ impl Default for TrainingConfig {
             precision: Precision::Float32,
             keep_checkpoints: 2,
             log_every: 100,
+            tensorboard: true,
             patience: 5,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),

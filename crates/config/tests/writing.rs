@@ -263,6 +263,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             clip_norm: rates.1,
             batch_by: BatchBy::Sentences,
             precision: Precision::Float16,
+            tensorboard: batch_size % 2 == 0,
             batch_size,
             sort_batches,
             keep_checkpoints: sort_batches,
