@@ -457,9 +457,13 @@ pub struct AlignmentConfig {
     /// the first update, and again where a training goes on.
     pub learn_links: bool,
     /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
-    /// token i is linked to by the `links` of a corpus, or by those learnt. Words without links add nothing; nor do corpora without.
+    /// token i is linked to by the `links` of a corpus, or by those learnt. Pairs without links add nothing, nor do words without, unless
+    /// `guide_unlinked` says so.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub guided: f64,
+    /// Whether a word without links, in a pair that has some, is taught to look at the end of the source, which `align` takes for
+    /// no link.
+    pub guide_unlinked: bool,
     /// What `guided` is multiplied by after every epoch.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub guided_decay: f64,
@@ -481,6 +485,7 @@ impl Default for AlignmentConfig {
         Self {
             learn_links: false,
             guided: 1.0,
+            guide_unlinked: false,
             guided_decay: 1.0,
             read: Reading::Previous,
             coverage: 0.0,

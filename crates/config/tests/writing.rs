@@ -287,6 +287,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             alignment: AlignmentConfig {
                 learn_links: true,
                 guided: rates.4,
+                guide_unlinked: true,
                 guided_decay: factor,
                 read: Reading::Next,
                 coverage: factor,

@@ -472,7 +472,7 @@ fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device:
         Reading::Previous => 0,
         Reading::Next => 1,
     };
-    match padded.guide(later).filter(|_| training.alignment.guided > 0.0) {
+    match padded.guide(later, training.alignment.guide_unlinked).filter(|_| training.alignment.guided > 0.0) {
         Some(guide) => batch.guided(guide, device),
         None => batch,
     }
