@@ -734,9 +734,12 @@ pub struct Search {
     /// No N tokens in a row come twice in a translation; 0 allows all [default: the model's setting]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
     pub no_repeat_ngram: Option<u16>,
-    /// Translations have at most F x source tokens + translation.max_extra tokens [default: the model's setting]
+    /// Translations have at most F x source tokens + --max-extra tokens [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = max_ratio)]
     pub max_ratio: Option<f64>,
+    /// The tokens they may have beyond --max-ratio; with --max-ratio 0, the most tokens [default: the model's setting]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub max_extra: Option<u32>,
     /// Choose from all words of the vocabulary, though the model has a shortlist
     #[arg(long)]
     pub no_shortlist: bool,
