@@ -159,6 +159,6 @@ pub enum AlignmentError {
     Scale(f32),
 
     /// The SVG could not be rasterised.
-    #[error("cannot draw the heatmap: {0}")]
+    #[error("cannot draw the picture: {0}")]
     Raster(String),
 }

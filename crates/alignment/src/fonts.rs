@@ -82,7 +82,7 @@ impl Fonts {
     }
 
     /// These fonts, and fonts of the system for characters of `text` that these lack, if that is allowed.
-    pub(crate) fn covering(&self, text: &str) -> Cow<'_, Self> {
+    pub fn covering(&self, text: &str) -> Cow<'_, Self> {
         let mut lacking: BTreeSet<char> =
             text.chars().filter(|&c| !self.faces.iter().any(|&id| self.has(id, c))).collect();
         if !self.system || lacking.is_empty() {

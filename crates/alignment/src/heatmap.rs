@@ -25,7 +25,7 @@ mod terminal;
 
 pub use color::{Palette, Theme};
 pub(crate) use label::visible;
-pub use png::{Rendered, png};
+pub use png::{Rendered, png, rasterized};
 pub use svg::svg;
 pub use terminal::{TerminalOptions, terminal};
 

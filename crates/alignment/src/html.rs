@@ -23,12 +23,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod gallery;
+
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
 use crate::heatmap::{Palette, Theme, visible};
 use crate::{Alignment, Link, Links, Sentence};
+
+pub use self::gallery::Gallery;
 
 const HTML: &str = include_str!("html/page.html");
 const CSS: &str = include_str!("html/page.css");

@@ -54,6 +54,7 @@ pub use links::{Link, LinkFormat, Links};
 pub use matrix::{Alignment, LinkRule, Merge, Reading};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
+pub use shaping::Shaped;
 pub use statistical::{Posteriors, Statistical, StatisticalLearner, StatisticalOptions};
 pub use symmetrization::Symmetrization;
 pub use words::Segmentation;

@@ -19,7 +19,7 @@ use crate::fonts::is_invisible;
 
 /// A text as it is drawn at some size, in pixels, with its left end on the origin and its foot on the x axis.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Shaped {
+pub struct Shaped {
     /// Outlines as the data of an SVG path.
     pub outlines: String,
     /// How far the text reaches to the right.
@@ -35,7 +35,7 @@ pub(crate) fn is_right_to_left(text: &str) -> bool {
 
 impl Fonts {
     /// Sets a text that is one line.
-    pub(crate) fn shape(&self, text: &str, size: f32) -> Shaped {
+    pub fn shape(&self, text: &str, size: f32) -> Shaped {
         let mut shaped = Shaped::default();
         for piece in self.pieces(text) {
             let set = self.with_face(piece.face, |font| piece.shape(text, font, size, &mut shaped));

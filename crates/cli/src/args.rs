@@ -9,6 +9,8 @@
 )]
 
 mod align;
+mod plot;
+mod runs;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ use rnnsearch_config::{LengthForm, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
 pub use self::align::{Align, Combine, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words};
+pub use self::plot::{Curve, LengthMetricName, Plot, XAxis};
+pub use self::runs::{Order, Runs};
 use crate::messages::Messages;
 
 /// Trains translators on parallel text, translates with them, and shows which source words each word was made from
@@ -58,6 +62,8 @@ pub enum Command {
     Align(Align),
     Heatmap(Heatmap),
     Evaluate(Evaluate),
+    Plot(Plot),
+    Runs(Runs),
     Score(Score),
     Rerank(Rerank),
     Export(Export),
@@ -326,6 +332,7 @@ Examples:
   rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.svg
   rnnsearch heatmap runs/quickstart --source 'I do not see her.' --output heatmap.html
   rnnsearch heatmap runs/quickstart --input test.en --output test.html
+  rnnsearch heatmap runs/quickstart --input a.en --targets a.fr --output pictures/ --format png
   rnnsearch heatmap runs/quickstart --source 'a red car' --target 'une voiture rouge' --output a.png")]
 pub struct Heatmap {
     /// Model file or run folder
@@ -337,17 +344,27 @@ pub struct Heatmap {
     /// Target sentence, instead of the model's own translation
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, requires = "source")]
     pub target: Option<String>,
-    /// File of source sentences, one a line, for a page of all of them (`align --html` makes one of given translations)
+    /// File of source sentences, one a line, for a page of all of them or a folder of their pictures
     #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "json"], requires = "output", value_hint = ValueHint::FilePath)]
     pub input: Option<PathBuf>,
-    /// Sentences of that page: the first N
-    #[arg(long, value_name = "N", default_value = "1000", requires = "input")]
-    pub html_pairs: NonZeroUsize,
-    /// Picture to write, .svg or .png; or a page for the browser, .html
+    /// File of their target sentences, one a line, instead of the model's own translations
+    #[arg(long, value_name = "FILE", requires = "input", value_hint = ValueHint::FilePath)]
+    pub targets: Option<PathBuf>,
+    /// Sentences of that page: the first N [default: 1000]
+    #[arg(long, value_name = "N", requires = "input")]
+    pub html_pairs: Option<NonZeroUsize>,
+    /// Picture to write, .svg or .png; or a page for the browser, .html; or, with --input, a folder
     ///
-    /// The page needs no network. Of the model's own translations it shows all that the search with a beam found.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The page needs no network. Of the model's own translations it shows all that the search with a beam found. A folder, whose name
+    /// ends in a slash or has no dot, gets a picture for each line, 000001.svg and so on, and index.html, which shows them all.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
+    /// The pictures in a folder [default: svg]
+    #[arg(long, value_name = "FORMAT", requires = "input")]
+    pub format: Option<PictureFormat>,
+    /// Write into a folder that has files already; those of the same names are replaced
+    #[arg(long, requires = "input")]
+    pub overwrite: bool,
     /// Rows and columns are the model's tokens, not words
     #[arg(long)]
     pub subwords: bool,
@@ -379,6 +396,13 @@ pub struct Heatmap {
     pub compute: Compute,
     #[command(flatten)]
     pub messages: Messages,
+}
+
+/// The format of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PictureFormat {
+    Svg,
+    Png,
 }
 
 /// The ground of a picture.
@@ -710,9 +734,12 @@ pub struct Search {
     /// No N tokens in a row come twice in a translation; 0 allows all [default: the model's setting]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
     pub no_repeat_ngram: Option<u16>,
-    /// Translations have at most F x source tokens + translation.max_extra tokens [default: the model's setting]
+    /// Translations have at most F x source tokens + --max-extra tokens [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = max_ratio)]
     pub max_ratio: Option<f64>,
+    /// The tokens they may have beyond --max-ratio; with --max-ratio 0, the most tokens [default: the model's setting]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub max_extra: Option<u32>,
     /// Choose from all words of the vocabulary, though the model has a shortlist
     #[arg(long)]
     pub no_shortlist: bool,

@@ -9,7 +9,9 @@ mod export;
 pub mod heatmap;
 mod info;
 mod man;
+mod plot;
 mod rerank;
+mod runs;
 mod score;
 mod train;
 mod translate;
@@ -28,6 +30,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Align(args) => align::run(&args),
         Command::Heatmap(args) => heatmap::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Rerank(args) => rerank::run(&args),
         Command::Export(args) => export::run(&args),

@@ -92,6 +92,9 @@ impl Search {
         if let Some(max_ratio) = self.max_ratio {
             options.search.max_ratio = max_ratio;
         }
+        if let Some(max_extra) = self.max_extra {
+            options.search.max_extra = max_extra as usize;
+        }
         options
     }
 

@@ -5,6 +5,7 @@
 //!
 //! - `args` defines the command line; `commands` has one module for each command;
 //! - `messages` and `progress` write to standard error, `output` to standard output and files, `prompt` to a terminal;
+//! - `run_log` reads what trainings wrote of themselves;
 //! - `usage` asks the system what was used;
 //! - `failure` turns an error into a message and an exit code.
 
@@ -20,6 +21,7 @@ mod output;
 mod progress;
 mod prompt;
 mod record;
+mod run_log;
 mod statistics;
 mod usage;
 mod window;

@@ -190,11 +190,13 @@ fn put_in_place(file: NamedTempFile, path: &Path) -> io::Result<()> {
         file.as_file().set_permissions(old.permissions())?;
     }
     file.as_file().sync_all()?;
+    let temporary = file.path().to_owned();
     file.persist(path).map_err(|error| error.error)?;
+    unfinished().retain(|path| *path != temporary);
     sync_folder(folder_of(path))
 }
 
-/// Temporary files to remove if the program is interrupted. Those that are done with are gone from the disk.
+/// Temporary files to remove if the program is interrupted. Those that were given up are gone from the disk.
 fn unfinished() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)

@@ -79,7 +79,7 @@ impl Observer for TrainingProgress {
     }
 
     fn prepared(&mut self, prepared: &Prepared) {
-        let Prepared { pairs, target_tokens, parameters, vocabularies: (source, target) } = *prepared;
+        let Prepared { pairs, target_tokens, parameters, vocabularies: (source, target), .. } = *prepared;
         let [pairs, tokens, parameters] = [pairs, target_tokens, parameters].map(|count| HumanCount(count as u64));
         self.note(format_args!(
             "training on {pairs} pairs, {tokens} target tokens; {parameters} parameters, vocabularies of {source} and {target}"
@@ -91,7 +91,8 @@ impl Observer for TrainingProgress {
 
     fn progress(&mut self, progress: &Progress) {
         if progress.logged && (self.bar.is_none() || self.messages.verbose) {
-            self.note(progress);
+            let left = time_left(progress).map(|left| format!(", {left}")).unwrap_or_default();
+            self.note(format_args!("{progress}{left}"));
         }
         self.draw(progress);
     }
@@ -108,15 +109,20 @@ fn shown(sample: &Sample) -> Sample {
         source: harmless(&sample.source),
         reference: harmless(&sample.reference),
         translation: harmless(&sample.translation),
+        alignment: None,
     }
 }
 
 /// The numbers of an update, the most telling first.
 fn numbers(progress: &Progress) -> Vec<String> {
     let loss = format!("loss {:.3}", progress.loss);
-    let left = progress.remaining.map(|remaining| format!("{} left", clock(remaining)));
     let speed = format!("{} tokens/s", HumanCount(progress.tokens_per_second as u64));
-    [Some(loss), left, Some(speed)].into_iter().flatten().collect()
+    [Some(loss), time_left(progress), Some(speed)].into_iter().flatten().collect()
+}
+
+/// The time until the end that the settings allow; validation may end a training sooner.
+fn time_left(progress: &Progress) -> Option<String> {
+    progress.remaining.map(|remaining| format!("{} left", clock(remaining)))
 }
 
 /// As much of the progress as fits into a narrow terminal.
@@ -168,9 +174,9 @@ impl Counter {
         self.0.inc(sentences as u64);
     }
 
-    /// Tells something, above the count.
-    pub fn above(&self, tell: impl FnOnce()) {
-        self.0.suspend(tell);
+    /// Does something that may tell something, above the count.
+    pub fn above<T>(&self, tell: impl FnOnce() -> T) -> T {
+        self.0.suspend(tell)
     }
 
     /// Takes the count away.

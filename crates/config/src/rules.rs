@@ -147,6 +147,10 @@ fn model(court: &mut Court<'_>, config: &Config) {
         let terms = &config.training.alignment;
         let weights =
             [("coverage", terms.coverage), ("doubly_stochastic", terms.doubly_stochastic), ("entropy", terms.entropy)];
+        if terms.learn_links {
+            let help = "without attention there is nothing to guide: remove `learn_links`";
+            court.contradiction(&["training.alignment.learn_links", "model.attention"], help);
+        }
         for (name, _) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
             let key = format!("training.alignment.{name}");
             court.contradiction(

@@ -267,19 +267,6 @@ pub enum Attention {
     None,
 }
 
-impl Attention {
-    /// Whether it has `attention_hidden` units.
-    pub fn has_hidden(self) -> bool {
-        use Attention::{Cosine, Dot, General, LocalM, Location, None, ScaledDot};
-        !matches!(self, Cosine | Dot | General | LocalM | Location | None | ScaledDot)
-    }
-
-    /// Whether a number added to its energies moves all of its weight, so that links can be pinned and avoided.
-    pub fn can_be_steered(self) -> bool {
-        !matches!(self, Self::LocalP | Self::Monotonic | Self::None)
-    }
-}
-
 /// How the layer that attends takes in what it saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -417,6 +404,8 @@ pub struct TrainingConfig {
     /// Report the loss every so many updates where there is no terminal to draw a bar on.
     #[schemars(range(min = 1))]
     pub log_every: u64,
+    /// Write event files for TensorBoard into the run folder: curves, sample translations and their alignments.
+    pub tensorboard: bool,
     /// Stop after this many validations without a better score; 0 never stops early.
     pub patience: u64,
     /// The rule that changes weights.
@@ -449,6 +438,7 @@ impl Default for TrainingConfig {
             precision: Precision::Float32,
             keep_checkpoints: 2,
             log_every: 100,
+            tensorboard: true,
             patience: 5,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
@@ -463,10 +453,17 @@ impl Default for TrainingConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlignmentConfig {
+    /// Pairs of corpora without `links` get those that `align --statistical` would find, learnt from all training text before
+    /// the first update, and again where a training goes on.
+    pub learn_links: bool,
     /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
-    /// token i is linked to by the `links` of a corpus. Words without links add nothing; nor do corpora without.
+    /// token i is linked to by the `links` of a corpus, or by those learnt. Pairs without links add nothing, nor do words without, unless
+    /// `guide_unlinked` says so.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub guided: f64,
+    /// Whether a word without links, in a pair that has some, is taught to look at the end of the source, which `align` takes for
+    /// no link.
+    pub guide_unlinked: bool,
     /// What `guided` is multiplied by after every epoch.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub guided_decay: f64,
@@ -486,7 +483,9 @@ pub struct AlignmentConfig {
 impl Default for AlignmentConfig {
     fn default() -> Self {
         Self {
+            learn_links: false,
             guided: 1.0,
+            guide_unlinked: false,
             guided_decay: 1.0,
             read: Reading::Previous,
             coverage: 0.0,

@@ -263,6 +263,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             clip_norm: rates.1,
             batch_by: BatchBy::Sentences,
             precision: Precision::Float16,
+            tensorboard: batch_size % 2 == 0,
             batch_size,
             sort_batches,
             keep_checkpoints: sort_batches,
@@ -284,7 +285,9 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             },
             recovery: RecoveryConfig { after: counts.6, attempts: counts.0, factor },
             alignment: AlignmentConfig {
+                learn_links: true,
                 guided: rates.4,
+                guide_unlinked: true,
                 guided_decay: factor,
                 read: Reading::Next,
                 coverage: factor,

@@ -83,23 +83,30 @@ impl Batch {
     }
 
     /// What guided alignment teaches, `[tgt_len, batch, src_len]`: the distribution a_i over the source tokens that target token i is
-    /// linked to, all alike, at row i + `later`; zeros for a token without links. None where no example has links.
-    pub fn guide(&self, later: usize) -> Option<Vec<f32>> {
+    /// linked to, all alike, at row i + `later`. Where a pair has links, a token without is linked to the end of the source if
+    /// `unlinked` is set; else its row is zeros. None where no example has links.
+    pub fn guide(&self, later: usize, unlinked: bool) -> Option<Vec<f32>> {
         let any = self.links.iter().any(|links| !links.is_empty());
-        any.then(|| self.guide_of(later))
+        any.then(|| self.guide_of(later, unlinked))
     }
 
-    fn guide_of(&self, later: usize) -> Vec<f32> {
+    fn guide_of(&self, later: usize, unlinked: bool) -> Vec<f32> {
         let (batch, src_len) = (self.source.sequences(), self.source.longest);
         let mut guide = vec![0.0; self.target_out.longest * batch * src_len];
         for (column, (links, &length)) in self.links.iter().zip(&self.target_out.lengths).enumerate() {
             let mut linked = vec![0.0_f32; length];
             links.iter().for_each(|&(_, target)| linked[target as usize] += 1.0);
+            let row = |target: usize| ((target + later) * batch + column) * src_len;
             for &(source, target) in links {
                 let (source, target) = (source as usize, target as usize);
                 if target + later < length {
-                    guide[((target + later) * batch + column) * src_len + source] = 1.0 / linked[target];
+                    guide[row(target) + source] = 1.0 / linked[target];
                 }
+            }
+            if unlinked && !links.is_empty() {
+                let end = self.source.lengths[column] - 1;
+                let taught = (0..length.saturating_sub(later)).filter(|&target| linked[target] == 0.0);
+                taught.for_each(|target| guide[row(target) + end] = 1.0);
             }
         }
         guide
@@ -132,16 +139,22 @@ mod tests {
             target_out: Padded::new(&[vec![5, 6, 3], vec![7, 3]]),
             links: vec![vec![(0, 0), (1, 0), (2, 2)], vec![(0, 0), (1, 1)]],
         };
-        let rows = |later| -> Vec<Vec<f32>> { batch.guide(later).unwrap().chunks(3).map(<[f32]>::to_vec).collect() };
+        let rows = |later, unlinked| -> Vec<Vec<f32>> {
+            batch.guide(later, unlinked).unwrap().chunks(3).map(<[f32]>::to_vec).collect()
+        };
         let zeros = vec![0.0; 3];
         let first = [vec![0.5, 0.5, 0.0], zeros.clone(), vec![0.0, 0.0, 1.0]];
         let second = [vec![1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], zeros.clone()];
         let columns = |i: usize| [first[i].clone(), second[i].clone()];
-        assert_eq!(rows(0), [columns(0), columns(1), columns(2)].concat());
+        assert_eq!(rows(0, false), [columns(0), columns(1), columns(2)].concat());
+        let to_the_end = [vec![0.0, 0.0, 1.0], second[1].clone()];
+        assert_eq!(rows(0, true), [columns(0), to_the_end.clone(), columns(2)].concat());
         // A step later; what no step is left for is gone.
         let shifted = [[zeros.clone(), zeros.clone()], columns(0), [zeros.clone(), zeros.clone()]].concat();
-        assert_eq!(rows(1), shifted);
-        assert_eq!(Batch { links: vec![], ..batch }.guide(0), None);
+        assert_eq!(rows(1, false), shifted);
+        let last = [to_the_end[0].clone(), zeros.clone()];
+        assert_eq!(rows(1, true), [[zeros.clone(), zeros.clone()], columns(0), last].concat());
+        assert_eq!(Batch { links: vec![], ..batch }.guide(0, true), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rnnsearch_config::DataConfig;
 
 use crate::error::CorpusError;
 use crate::filter::{Filter, FilterReport};
-use crate::guide::{TokenLink, token_links, words};
+use crate::guide::{TokenLink, token_links};
 use crate::pairs::Pair;
 use crate::tokenizer::{EOS, Vocabularies};
 
@@ -165,8 +165,7 @@ fn encode(pairs: &[Pair], vocabularies: &Vocabularies) -> Vec<Example> {
             Some(links) => {
                 let (source, target) =
                     (vocabularies.source.encode(&pair.source), vocabularies.target.encode(&pair.target));
-                let (from, to) = (words(&pair.source), words(&pair.target));
-                let links = token_links(links, [(&source, &from), (&target, &to)]);
+                let links = token_links(links, [&source, &target]);
                 (source.ids, target.ids, links)
             }
         };

@@ -1,7 +1,7 @@
 //! Links between words as links between tokens: what guided alignment teaches.
 //!
-//! Link files count words as blanks separate them; the model sees tokens. A token belongs to each word that it shares a character
-//! with, and two tokens are linked if words of theirs are.
+//! Links count words; the model sees tokens. A token belongs to each word that it shares a character with, and two tokens are
+//! linked if words of theirs are.
 
 use std::ops::Range;
 
@@ -9,6 +9,15 @@ use crate::tokenizer::Encoded;
 
 /// A link between a source and a target token, or between words; counted from 0.
 pub type TokenLink = (u32, u32);
+
+/// The links between the words of a pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WordLinks {
+    /// The bytes of the source's words, in order, and those of the target's.
+    pub words: [Vec<Range<usize>>; 2],
+    /// Source word, target word.
+    pub links: Vec<TokenLink>,
+}
 
 /// Reads a line of links in Pharaoh format, `0-0 1-2`: source word, target word, counted from 0.
 ///
@@ -32,10 +41,10 @@ pub(crate) fn words(text: &str) -> Vec<Range<usize>> {
 
 /// The links between tokens, in order; the ends of both sentences, their last tokens, are linked too.
 ///
-/// `sides` are the two sides' tokens and words; links between words that are not there are left out.
-pub(crate) fn token_links(links: &[TokenLink], sides: [(&Encoded, &[Range<usize>]); 2]) -> Vec<TokenLink> {
-    let [source, target] = sides.map(|(encoded, words)| tokens_of(encoded, words));
-    let mut found: Vec<TokenLink> = vec![sides.map(|(encoded, _)| encoded.ids.len() as u32).into()];
+/// Links between words that are not there are left out.
+pub(crate) fn token_links(WordLinks { words, links }: &WordLinks, sides: [&Encoded; 2]) -> Vec<TokenLink> {
+    let [source, target] = [0, 1].map(|side| tokens_of(sides[side], &words[side]));
+    let mut found: Vec<TokenLink> = vec![sides.map(|encoded| encoded.ids.len() as u32).into()];
     for &(from, to) in links {
         let (Some(from), Some(to)) = (source.get(from as usize), target.get(to as usize)) else { continue };
         found.extend(from.iter().flat_map(|&source| to.iter().map(move |&target| (source, target))));
@@ -82,7 +91,8 @@ mod tests {
         let (source, target) = (encoded(&[0..1, 1..2, 2..5]), encoded(&[0..2, 2..4]));
         let (from, to) = (words("ab cd"), words("xy z"));
         assert_eq!((from.as_slice(), to.as_slice()), (&[0..2, 3..5][..], &[0..2, 3..4][..]));
-        let links = token_links(&[(0, 1), (1, 0), (7, 0)], [(&source, &from), (&target, &to)]);
+        let links = WordLinks { words: [from, to], links: vec![(0, 1), (1, 0), (7, 0)] };
+        let links = token_links(&links, [&source, &target]);
         assert_eq!(links, [(0, 1), (1, 1), (2, 0), (3, 2)]);
     }
 

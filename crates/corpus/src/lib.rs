@@ -27,7 +27,7 @@ pub use batch::{Batch, Padded};
 pub use dataset::{Dataset, Example};
 pub use error::{CorpusError, EncodingGuess};
 pub use filter::{Dropped, Filter, FilterReport, Reason};
-pub use guide::TokenLink;
+pub use guide::{TokenLink, WordLinks};
 pub use lines::Lines;
 pub use pairs::{Pair, Pairs, Place};
 pub use plan::BatchPlan;

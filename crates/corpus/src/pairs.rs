@@ -9,7 +9,7 @@ use rnnsearch_config::CorpusConfig;
 use serde_json::Value;
 
 use crate::error::CorpusError;
-use crate::guide::{TokenLink, parse_links};
+use crate::guide::{TokenLink, WordLinks, parse_links, words};
 use crate::lines::Lines;
 
 /// A source sentence, its translation, and where they stand.
@@ -19,8 +19,8 @@ pub struct Pair {
     pub source: String,
     /// The target sentence.
     pub target: String,
-    /// The links between their words, as blanks separate them, where they are given: source word, target word, from 0.
-    pub links: Option<Vec<TokenLink>>,
+    /// The links between their words, where they are given.
+    pub links: Option<WordLinks>,
     /// Where the pair was read.
     pub place: Place,
 }
@@ -114,7 +114,7 @@ impl Reader {
 }
 
 /// The links of a line, between words that the pair has.
-fn links_of(lines: &Lines, line: &str, pair: &Pair) -> Result<Vec<TokenLink>, CorpusError> {
+fn links_of(lines: &Lines, line: &str, pair: &Pair) -> Result<WordLinks, CorpusError> {
     let wrong = |word: String, reason: String| CorpusError::Link {
         file: lines.name().to_string(),
         line: lines.line(),
@@ -124,14 +124,15 @@ fn links_of(lines: &Lines, line: &str, pair: &Pair) -> Result<Vec<TokenLink>, Co
     let links = parse_links(line).map_err(|word| {
         wrong(word.to_owned(), "is not SOURCE-TARGET with words counted from 0, as in 0-2".to_owned())
     })?;
-    let [source, target] = [&pair.source, &pair.target].map(|text| text.split_whitespace().count());
+    let words = [&pair.source, &pair.target].map(|text| words(text));
+    let [source, target] = words.each_ref().map(Vec::len);
     let beyond = |(from, to): &&TokenLink| *from as usize >= source || *to as usize >= target;
     match links.iter().find(beyond) {
         Some((from, to)) => {
             let reason = format!("is beyond the {source} and {target} words of {}", pair.place);
             Err(wrong(format!("{from}-{to}"), reason))
         }
-        None => Ok(links),
+        None => Ok(WordLinks { words, links }),
     }
 }
 

@@ -12,6 +12,9 @@
 //! ```
 //!
 //! The main text's g(y_{i-1}, s_i, c_i) reads the *new* state; the appendix prints s_{i-1} there. We follow the main text.
+//!
+//! Attention comes in other kinds, the recurrent layer in another form (`recurrent`), and the readout can be fed back; docs/attention.md
+//! explains them.
 
 mod attention;
 mod embedding;

@@ -126,41 +126,58 @@ mod tests {
         (looked.map(|(weight, _)| f64::from(*weight)).product(), f64::from(values(loss.nats)[0]))
     }
 
-    #[test]
-    fn the_mean_gradient_is_that_of_the_expected_loss() {
-        let device = Device::flex().autodiff();
-        let direction = |name: &str, i: usize| ((i * 7919 + name.len() * 104_729) % 13) as f32 / 6.0 - 1.0;
-        let model_now = model(weights(&device), &device);
-        let mut slope = 0.0;
-        for way in ways() {
-            let (probability, _) = outcome(&model_now, &way, &device);
-            let loss = model_now.loss_of_draws(&batch(&device), &config(), &Objective::default(), None, &way);
-            for (name, gradient) in loss.gradients(&model_now, 1) {
+    /// A direction in which all weights move.
+    fn direction(name: &str, i: usize) -> f32 {
+        ((i * 7919 + name.len() * 104_729) % 13) as f32 / 6.0 - 1.0
+    }
+
+    /// The mean gradient over all ways, by their probabilities, along the direction.
+    fn mean_slope(reinforce_weight: f64, device: &Device) -> f64 {
+        let mut config = config();
+        config.attention_options.reinforce_weight = reinforce_weight;
+        let model = model(weights(device), device);
+        let of_way = |way: Vec<Draw>| {
+            let loss = model.loss_of_draws(&batch(device), &config, &Objective::default(), None, &way);
+            let along = |(name, gradient): (String, Gradient)| -> f64 {
                 let (places, gradient): (Vec<usize>, Vec<f32>) = match gradient {
                     Gradient::Dense(all) => (0..).zip(values(all)).unzip(),
                     Gradient::Rows { rows, values: given } => {
                         rows.into_iter().flat_map(|row| row * 3..row * 3 + 3).zip(values(given)).unzip()
                     }
                 };
-                let along = places.iter().zip(gradient).map(|(&i, g)| f64::from(g * direction(&name, i)));
-                slope += probability * along.sum::<f64>();
-            }
-        }
-        let expected = |by: f32| -> f64 {
-            let mut moved = weights(&device);
-            for (name, (_, values)) in moved.iter_mut().filter(|(name, _)| *name != "attention.baseline") {
-                values.iter_mut().enumerate().for_each(|(i, value)| *value += by * direction(name, i));
-            }
-            let moved = model(moved, &device);
-            let outcomes: Vec<(f64, f64)> = ways().map(|way| outcome(&moved, &way, &device)).collect();
-            let all: f64 = outcomes.iter().map(|(probability, _)| probability).sum();
-            assert!((all - 1.0).abs() < 1e-5, "the ways are all there are: {all}");
-            outcomes.iter().map(|(probability, loss)| probability * loss).sum()
+                places.iter().zip(gradient).map(|(&i, g)| f64::from(g * direction(&name, i))).sum()
+            };
+            outcome(&model, &way, device).0 * loss.gradients(&model, 1).into_iter().map(along).sum::<f64>()
         };
+        ways().map(of_way).sum()
+    }
+
+    /// The mean loss over all ways, with weights moved along the direction.
+    fn expected_loss(by: f32, device: &Device) -> f64 {
+        let mut moved = weights(device);
+        for (name, (_, values)) in moved.iter_mut().filter(|(name, _)| *name != "attention.baseline") {
+            values.iter_mut().enumerate().for_each(|(i, value)| *value += by * direction(name, i));
+        }
+        let moved = model(moved, device);
+        let outcomes: Vec<(f64, f64)> = ways().map(|way| outcome(&moved, &way, device)).collect();
+        let all: f64 = outcomes.iter().map(|(probability, _)| probability).sum();
+        assert!((all - 1.0).abs() < 1e-5, "the ways are all there are: {all}");
+        outcomes.iter().map(|(probability, loss)| probability * loss).sum()
+    }
+
+    #[test]
+    fn the_mean_gradient_is_that_of_the_expected_loss() {
+        let device = Device::flex().autodiff();
         let epsilon = 1e-3;
-        let difference = (expected(epsilon) - expected(-epsilon)) / (2.0 * f64::from(epsilon));
-        assert!((difference - slope).abs() < 5e-3 * slope.abs().max(1.0), "{slope} but {difference}");
-        let of_expectation = model_now.loss_of_draws(&batch(&device), &config(), &Objective::default(), None, &[]);
+        let expected =
+            (expected_loss(epsilon, &device) - expected_loss(-epsilon, &device)) / (2.0 * f64::from(epsilon));
+        let slope = mean_slope(1.0, &device);
+        assert!((expected - slope).abs() < 5e-3 * slope.abs().max(1.0), "{slope} instead of {expected}");
+        // What was learned from the tries has a part in that.
+        let without = mean_slope(0.0, &device);
+        assert!((expected - without).abs() > 2e-2 * slope.abs().max(1.0), "{without} and {expected}");
+        let model = model(weights(&device), &device);
+        let of_expectation = model.loss_of_draws(&batch(&device), &config(), &Objective::default(), None, &[]);
         assert!(of_expectation.reward.is_none(), "what is not drawn is not rewarded");
     }
 

@@ -8,6 +8,7 @@ use rnnsearch_decoder::{
     AlignmentTerms, Batch, Gradient, ModelSettings, Objective, RnnSearch, Source, Values, load_parameters, parameters,
 };
 use rnnsearch_kernels::Dropout;
+use rnnsearch_kernels::device::DeviceName;
 
 const WORDS: usize = 12;
 const BOS: i32 = 2;
@@ -181,10 +182,13 @@ fn a_sentence_gives_the_same_alone_as_in_any_batch() {
 #[test]
 fn known_targets_give_what_steps_give() {
     for config in configs() {
-        let (model, pairs) = (model(&config, &Device::flex()), pairs());
-        let nats = values(model.loss(&batch(&pairs, &Device::flex()), &config, &Objective::default(), None).nats)[0];
-        let log_probs = steps(&model, &config, &pairs).into_iter().flatten().map(|(log_prob, _)| log_prob);
-        assert_close(&format!("{config:?}"), nats, -log_probs.sum::<f32>());
+        let pairs = pairs();
+        let of_steps = steps(&model(&config, &Device::flex()), &config, &pairs).into_iter().flatten();
+        let expected = -of_steps.map(|(log_prob, _)| log_prob).sum::<f32>();
+        for device in [DeviceName::Flex, DeviceName::NdArray].map(|name| name.open().unwrap()) {
+            let loss = model(&config, &device).loss(&batch(&pairs, &device), &config, &Objective::default(), None);
+            assert_close(&format!("{config:?}"), values(loss.nats)[0], expected);
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub struct Model {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
     format: u32,
     blake3: String,

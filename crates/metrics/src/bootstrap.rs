@@ -37,9 +37,17 @@ impl Bootstrap {
         hypotheses: &[H],
         references: &[R],
     ) -> Result<Interval, MetricError> {
-        let sentences = sentence_statistics(metric, hypotheses, references)?;
-        let samples = self.resample(sentences.len(), |drawn| score_of(metric, &sentences, drawn))?;
-        Ok(Interval::new(metric.score(&sum(&sentences)), samples))
+        self.interval_of(metric, &sentence_statistics(metric, hypotheses, references)?)
+    }
+
+    /// The score of sentences, at least one, with its confidence interval; fails if no resamples are asked for.
+    pub(crate) fn interval_of<M: CorpusMetric>(
+        &self,
+        metric: &M,
+        sentences: &[M::Statistics],
+    ) -> Result<Interval, MetricError> {
+        let samples = self.resample(sentences.len(), |drawn| score_of(metric, sentences, drawn))?;
+        Ok(Interval::new(metric.score(&sum(sentences)), samples))
     }
 
     /// Compares a system with a baseline that translated the same sentences.

@@ -1,10 +1,13 @@
 //! Scores by source length: figure 2 of Bahdanau et al. (2015).
 //!
 //! A model that must squeeze a sentence into one vector loses long sentences; one with attention should not. The table shows
-//! it, and [`length_chart`] draws several models into one picture.
+//! it, and [`length_figure`] draws several models into one picture.
 
 use crate::corpus::{sentence_statistics, sum};
-use crate::{BleuOptions, Category, Chart, ChrfOptions, CorpusMetric, MetricError, Series};
+use crate::{
+    BleuOptions, Bootstrap, Category, ChrfOptions, CorpusMetric, Figure, Interval, Line, LineKind, MetricError, Panel,
+    Point,
+};
 use std::collections::BTreeSet;
 use std::fmt;
 use unicode_width::UnicodeWidthStr;
@@ -17,9 +20,11 @@ pub const LENGTH_LIMITS: [usize; 6] = [10, 20, 30, 40, 50, 60];
 /// `source_lengths[i]` is the length, usually in words, of the sentence that `hypotheses[i]` translates. `limits` are the
 /// longest lengths of all bins but the last, which holds all longer sentences.
 ///
+/// With `bootstrap` every score has its confidence interval.
+///
 /// # Errors
 ///
-/// If the lists are empty or of unequal length, or the limits do not ascend.
+/// If the lists are empty or of unequal length, the limits do not ascend, or no resamples are asked for.
 pub fn by_length<H: AsRef<str>, R: AsRef<str>>(
     source_lengths: &[usize],
     hypotheses: &[H],
@@ -27,28 +32,39 @@ pub fn by_length<H: AsRef<str>, R: AsRef<str>>(
     limits: &[usize],
     bleu: &BleuOptions,
     chrf: &ChrfOptions,
+    bootstrap: Option<&Bootstrap>,
 ) -> Result<LengthReport, MetricError> {
     MetricError::check_pairs(("source lengths", source_lengths.len()), ("hypotheses", hypotheses.len()))?;
     let bleu_statistics = sentence_statistics(bleu, hypotheses, references)?;
     let chrf_statistics = sentence_statistics(chrf, hypotheses, references)?;
     let row = |bin: LengthBin| {
-        let chosen = || (0..source_lengths.len()).filter(|&i| bin.contains(source_lengths[i]));
-        let sentences = chosen().count();
-        let scored = |score: f64| (sentences > 0).then_some(score);
-        LengthRow {
-            bin,
-            sentences,
-            bleu: scored(bleu.score(&sum(chosen().map(|i| &bleu_statistics[i])))),
-            chrf: scored(chrf.score(&sum(chosen().map(|i| &chrf_statistics[i])))),
-        }
+        let chosen: Vec<usize> = (0..source_lengths.len()).filter(|&i| bin.contains(source_lengths[i])).collect();
+        let (bleu, bleu_interval) = scored(bleu, &bleu_statistics, &chosen, bootstrap)?;
+        let (chrf, chrf_interval) = scored(chrf, &chrf_statistics, &chosen, bootstrap)?;
+        Ok(LengthRow { bin, sentences: chosen.len(), bleu, chrf, bleu_interval, chrf_interval })
     };
     Ok(LengthReport {
-        rows: bins(limits)?.into_iter().map(row).collect(),
-        all: row(LengthBin { first: 0, last: None }),
+        rows: bins(limits)?.into_iter().map(row).collect::<Result<_, _>>()?,
+        all: row(LengthBin { first: 0, last: None })?,
         bleu_signature: bleu.signature(),
         chrf_name: chrf.name(),
         chrf_signature: chrf.signature(),
     })
+}
+
+/// The score of the chosen sentences and its interval, if there are sentences and an interval is asked for.
+fn scored<M: CorpusMetric>(
+    metric: &M,
+    statistics: &[M::Statistics],
+    chosen: &[usize],
+    bootstrap: Option<&Bootstrap>,
+) -> Result<(Option<f64>, Option<[f64; 2]>), MetricError> {
+    if chosen.is_empty() {
+        return Ok((None, None));
+    }
+    let sentences: Vec<M::Statistics> = chosen.iter().map(|&i| statistics[i].clone()).collect();
+    let interval = bootstrap.map(|bootstrap| bootstrap.interval_of(metric, &sentences)).transpose()?;
+    Ok((Some(metric.score(&sum(&sentences))), interval.map(|Interval { lower, upper, .. }| [lower, upper])))
 }
 
 /// The bins between limits, which must ascend.
@@ -101,6 +117,10 @@ pub struct LengthRow {
     pub bleu: Option<f64>,
     /// Their corpus chrF; none if there are no sentences.
     pub chrf: Option<f64>,
+    /// Where BLEU is with 95 % confidence, if that was asked for.
+    pub bleu_interval: Option<[f64; 2]>,
+    /// Where chrF is with 95 % confidence, if that was asked for.
+    pub chrf_interval: Option<[f64; 2]>,
 }
 
 /// Scores by source length. `Display` prints an aligned table.
@@ -135,14 +155,25 @@ impl LengthReport {
 
 impl fmt::Display for LengthReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.chrf_name.width().max(6);
-        writeln!(f, "{:>12}  {:>9}  {:>6}  {:>width$}", "source words", "sentences", "BLEU", self.chrf_name)?;
-        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
-        for row in self.rows.iter().chain([&self.all]) {
-            let (bleu, chrf) = (number(row.bleu), number(row.chrf));
-            writeln!(f, "{:>12}  {:>9}  {bleu:>6}  {chrf:>width$}", row.bin, row.sentences)?;
+        let rows: Vec<&LengthRow> = self.rows.iter().chain([&self.all]).collect();
+        let bleu: Vec<String> = rows.iter().map(|row| shown(row.bleu, row.bleu_interval)).collect();
+        let chrf: Vec<String> = rows.iter().map(|row| shown(row.chrf, row.chrf_interval)).collect();
+        let wide = |texts: &[String], least: usize| texts.iter().map(String::len).fold(least, usize::max);
+        let (first, second) = (wide(&bleu, 6), wide(&chrf, self.chrf_name.width().max(6)));
+        writeln!(f, "{:>12}  {:>9}  {:>first$}  {:>second$}", "source words", "sentences", "BLEU", self.chrf_name)?;
+        for ((row, bleu), chrf) in rows.iter().zip(bleu).zip(chrf) {
+            writeln!(f, "{:>12}  {:>9}  {bleu:>first$}  {chrf:>second$}", row.bin, row.sentences)?;
         }
         Ok(())
+    }
+}
+
+/// A score with its interval.
+fn shown(score: Option<f64>, interval: Option<[f64; 2]>) -> String {
+    match (score, interval) {
+        (None, _) => "-".to_owned(),
+        (Some(score), None) => format!("{score:.2}"),
+        (Some(score), Some([lower, upper])) => format!("{score:.2} ({lower:.2} to {upper:.2})"),
     }
 }
 
@@ -156,10 +187,10 @@ pub enum LengthMetric {
 }
 
 impl LengthMetric {
-    fn of(self, row: &LengthRow) -> Option<f64> {
+    fn of(self, row: &LengthRow) -> Option<(f64, Option<[f64; 2]>)> {
         match self {
-            Self::Bleu => row.bleu,
-            Self::Chrf => row.chrf,
+            Self::Bleu => Some((row.bleu?, row.bleu_interval)),
+            Self::Chrf => Some((row.chrf?, row.chrf_interval)),
         }
     }
 
@@ -171,28 +202,37 @@ impl LengthMetric {
     }
 }
 
-/// A line chart of one or more reports, each with the name of its model.
+/// A figure of one or more reports, each with the name of its model.
 ///
-/// Bins at the far end that hold no sentence of any report are left out.
-pub fn length_chart(title: &str, reports: &[(&str, &LengthReport)], metric: LengthMetric) -> Chart {
+/// Bins at the far end that hold no sentence of any report are left out. Where a report has confidence intervals they are drawn too.
+pub fn length_figure(title: &str, reports: &[(&str, &LengthReport)], metric: LengthMetric) -> Figure {
     let rows = || reports.iter().flat_map(|(_, report)| &report.rows);
     let mut bins: Vec<LengthBin> = rows().map(|row| row.bin).collect::<BTreeSet<_>>().into_iter().collect();
     let filled = |bin: &LengthBin| rows().any(|row| row.bin == *bin && row.sentences > 0);
     bins.truncate(bins.iter().rposition(filled).map_or(0, |last| last + 1));
-    let find = |report: &LengthReport, bin| report.rows.iter().find(|row| row.bin == bin).copied();
     let (name, signature) = reports.first().map_or(("", ""), |(_, report)| metric.name_and_signature(report));
     let category = |&bin: &LengthBin| Category { label: bin.to_string(), note: counts(reports, bin) };
-    let series = |&(name, report): &(&str, &LengthReport)| Series {
-        name: name.to_owned(),
-        values: bins.iter().map(|&bin| find(report, bin).and_then(|row| metric.of(&row))).collect(),
+    let line = |(name, (_, report)): (usize, &(&str, &LengthReport))| {
+        let point = |(place, bin): (usize, &LengthBin)| {
+            let (y, interval) = metric.of(report.rows.iter().find(|row| row.bin == *bin)?)?;
+            Some(Point { x: place as f64, y, interval })
+        };
+        Line { name, kind: LineKind::Marked, points: bins.iter().enumerate().filter_map(point).collect() }
     };
-    Chart {
-        title: title.to_owned(),
-        subtitle: signature.to_owned(),
+    let panel = Panel {
+        title: name.to_owned(),
         x_label: "source length in words, and number of sentences".to_owned(),
-        y_label: name.to_owned(),
         categories: bins.iter().map(category).collect(),
-        series: reports.iter().map(series).collect(),
+        from_zero: true,
+        lines: reports.iter().enumerate().map(line).collect(),
+    };
+    let intervals = rows().any(|row| row.bleu_interval.is_some() || row.chrf_interval.is_some());
+    let bands = if intervals { "; bands: 95 % confidence" } else { "" };
+    Figure {
+        title: title.to_owned(),
+        subtitle: format!("{signature}{bands}"),
+        names: reports.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        panels: vec![panel],
     }
 }
 
@@ -218,7 +258,7 @@ mod tests {
 
     fn report(limits: &[usize]) -> Result<LengthReport, MetricError> {
         let (bleu, chrf) = (BleuOptions::default(), ChrfOptions::plus_plus());
-        by_length(&[3, 8, 4, 0], &HYPOTHESES, &REFERENCES, limits, &bleu, &chrf)
+        by_length(&[3, 8, 4, 0], &HYPOTHESES, &REFERENCES, limits, &bleu, &chrf, None)
     }
 
     #[test]
@@ -255,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn intervals_are_those_of_the_sentences_of_a_bin() {
+        let (bleu, chrf) = (BleuOptions::default(), ChrfOptions::plus_plus());
+        let bootstrap = Bootstrap::default();
+        let report =
+            by_length(&[3, 8, 4, 0], &HYPOTHESES, &REFERENCES, &[3, 6], &bleu, &chrf, Some(&bootstrap)).unwrap();
+        let only = [HYPOTHESES[2]];
+        let interval = bootstrap.interval(&chrf, &only, &[REFERENCES[2]]).unwrap();
+        assert_eq!(report.rows[1].chrf_interval, Some([interval.lower, interval.upper]));
+        let [low, high] = report.rows[0].chrf_interval.unwrap();
+        assert!(low < report.rows[0].chrf.unwrap() && report.rows[0].chrf.unwrap() < high);
+        let shown = format!("{:.2} ({low:.2} to {high:.2})", report.rows[0].chrf.unwrap());
+        assert!(report.to_string().lines().nth(1).unwrap().ends_with(&shown), "{report}");
+        let figure = length_figure("t", &[("a", &report)], LengthMetric::Chrf);
+        assert_eq!(figure.panels[0].lines[0].points[1].interval, report.rows[1].chrf_interval);
+        assert!(figure.subtitle.ends_with("bands: 95 % confidence"));
+    }
+
+    #[test]
     fn limits_must_ascend() {
         let error = report(&[10, 10]).unwrap_err();
         assert_eq!(error.to_string(), "length limits must ascend, as in [10, 20, 30]; got [10, 10]");
@@ -265,18 +323,20 @@ mod tests {
     #[test]
     fn lengths_must_pair_with_sentences() {
         let (bleu, chrf) = (BleuOptions::default(), ChrfOptions::default());
-        let error = by_length(&[1], &HYPOTHESES, &REFERENCES, &LENGTH_LIMITS, &bleu, &chrf).unwrap_err();
+        let error = by_length(&[1], &HYPOTHESES, &REFERENCES, &LENGTH_LIMITS, &bleu, &chrf, None).unwrap_err();
         assert_eq!(error.to_string(), "1 source lengths but 4 hypotheses: they must pair one to one");
     }
 
     #[test]
     fn a_chart_joins_reports_and_drops_empty_bins_at_the_end() {
         let (fine, coarse) = (report(&[3, 6, 8, 10]).unwrap(), report(&[8]).unwrap());
-        let chart = length_chart("t", &[("fine", &fine), ("coarse", &coarse)], LengthMetric::Bleu);
-        let labels: Vec<_> = chart.categories.iter().map(|category| category.label.as_str()).collect();
+        let figure = length_figure("t", &[("fine", &fine), ("coarse", &coarse)], LengthMetric::Bleu);
+        let panel = &figure.panels[0];
+        let labels: Vec<_> = panel.categories.iter().map(|category| category.label.as_str()).collect();
         assert_eq!(labels, ["≤3", "≤8", "4–6", "7–8"]);
-        assert_eq!(chart.series[1].values, [None, coarse.rows[0].bleu, None, None]);
-        assert_eq!(chart.categories[0].note, "n = 2");
-        assert!(length_chart("t", &[], LengthMetric::Chrf).categories.is_empty());
+        let values: Vec<_> = panel.lines[1].points.iter().map(|point| (point.x, Some(point.y))).collect();
+        assert_eq!(values, [(1.0, coarse.rows[0].bleu)]);
+        assert_eq!(panel.categories[0].note, "n = 2");
+        assert!(length_figure("t", &[], LengthMetric::Chrf).panels[0].categories.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 //! * [`bleu`], [`chrf`] and [`ter`] compare translations with references. They give the numbers of sacreBLEU 2.6,
 //!   to the last digits, and say in a *signature* how they were computed.
 //! * [`Bootstrap`] says how far such a number can be trusted, and whether one system really beats another.
-//! * [`by_length`] splits the scores by source length, figure 2 of Bahdanau et al. (2015), and [`Chart`] draws them.
+//! * [`by_length`] splits the scores by source length, figure 2 of Bahdanau et al. (2015), and [`length_figure`] draws them as a [`Figure`].
 //! * [`Perplexity`] is what a model thinks of the references.
 //! * [`alignment_error_rate`] compares word alignments with gold links.
 //!
@@ -38,8 +38,8 @@ mod text;
 pub use alignment_error::{AlignmentScore, GoldLinks, Links, alignment_error_rate};
 pub use bleu::{BleuOptions, BleuScore, Smoothing, bleu, sentence_bleu};
 pub use bootstrap::{Bootstrap, Comparison, Interval};
-pub use by_length::{LENGTH_LIMITS, LengthBin, LengthMetric, LengthReport, LengthRow, by_length, length_chart};
-pub use chart::{Category, Chart, Series};
+pub use by_length::{LENGTH_LIMITS, LengthBin, LengthMetric, LengthReport, LengthRow, by_length, length_figure};
+pub use chart::{Anchor, AsText, Category, Figure, Label, Lettering, Line, LineKind, Panel, Point, Theme};
 pub use chrf::{ChrfOptions, ChrfScore, ChrfVariant, chrf, sentence_chrf};
 pub use corpus::CorpusMetric;
 pub use error::MetricError;

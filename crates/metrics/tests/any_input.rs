@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use rnnsearch_metrics::{
-    BleuOptions, Bootstrap, Category, Chart, ChrfOptions, CorpusMetric, LengthMetric, Series, Smoothing, TerOptions,
-    Tokenizer, by_length, length_chart, sentence_bleu, sentence_chrf, sentence_ter,
+    BleuOptions, Bootstrap, Category, ChrfOptions, CorpusMetric, Figure, LengthMetric, Line, LineKind, Panel, Point,
+    Smoothing, TerOptions, Theme, Tokenizer, by_length, length_figure, sentence_bleu, sentence_chrf, sentence_ter,
 };
 
 /// Any characters, or many of the few that the rules look at.
@@ -69,9 +69,9 @@ proptest! {
         let (hypotheses, references): (Vec<_>, Vec<_>) = corpus.into_iter().unzip();
         let lengths: Vec<usize> = lengths[..hypotheses.len()].iter().map(|&length| length.into()).collect();
         let (bleu, chrf) = (BleuOptions::default(), ChrfOptions::plus_plus());
-        let report = by_length(&lengths, &hypotheses, &references, &[10, 100], &bleu, &chrf).unwrap();
+        let report = by_length(&lengths, &hypotheses, &references, &[10, 100], &bleu, &chrf, None).unwrap();
         prop_assert_eq!(report.rows.iter().map(|row| row.sentences).sum::<usize>(), hypotheses.len());
-        assert_xml(&length_chart("t", &[("a", &report), ("b", &report)], LengthMetric::Bleu).to_svg());
+        assert_xml(&length_figure("t", &[("a", &report), ("b", &report)], LengthMetric::Bleu).svg(Theme::Light));
 
         let bootstrap = Bootstrap { resamples: 50, seed };
         let interval = bootstrap.interval(&chrf, &hypotheses, &references).unwrap();
@@ -82,20 +82,22 @@ proptest! {
     }
 
     #[test]
-    fn charts_are_xml(
+    fn figures_are_xml_and_as_wide_as_asked_for(
         [title, name, label] in [any::<String>(), any::<String>(), any::<String>()],
-        rows in proptest::collection::vec(proptest::collection::vec(any::<Option<f64>>(), 0..30), 0..20),
-        categories in 0..30usize,
+        rows in proptest::collection::vec(proptest::collection::vec(any::<(f64, f64, Option<[f64; 2]>)>(), 0..30), 0..20),
+        (categories, panels, from_zero, thin) in (0..30usize, 0..4usize, any::<bool>(), any::<bool>()),
     ) {
         let category = Category { label: label.clone(), note: name.clone() };
-        let chart = Chart {
-            subtitle: title.clone(), title, x_label: label.clone(), y_label: label,
-            categories: vec![category; categories],
-            series: rows.into_iter().map(|values| Series { name: name.clone(), values }).collect(),
-        };
-        let svg = chart.to_svg();
-        assert_xml(&svg);
-        prop_assert!(!svg.contains("NaN") || chart.title.contains("NaN"));
+        let point = |(x, y, interval)| Point { x, y, interval };
+        let kind = if thin { LineKind::Thin } else { LineKind::Marked };
+        let line = |(name, points): (usize, Vec<_>)| Line { name, kind, points: points.into_iter().map(point).collect() };
+        let names = vec![name.clone(); rows.len()];
+        let lines = rows.into_iter().enumerate().map(line).collect();
+        let panel = Panel { title: label.clone(), x_label: label, categories: vec![category; categories], from_zero, lines };
+        let figure = Figure { subtitle: name, title, names, panels: vec![panel; panels] };
+        assert_xml(&figure.svg(Theme::Dark));
+        prop_assert!(figure.html(None).ends_with("</html>\n"));
+        prop_assert!(figure.terminal(80, false).chars().all(|c| c == '\n' || !c.is_control()));
     }
 }
 

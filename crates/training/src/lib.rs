@@ -2,7 +2,7 @@
 //!
 //! [`train`] is the loop. Its parts: `learner` finds gradients, `optimizer` and `schedule` change weights, `validation` judges them, `checkpoint` keeps
 //! all that a later process needs to go on, and [`RunFolder`] is where everything goes, through `disk`. Nothing is printed: what happens is told to an
-//! [`Observer`].
+//! [`Observer`]; `tensorboard` is one in between, which writes it down.
 
 mod average;
 mod checkpoint;
@@ -20,6 +20,9 @@ mod origin;
 mod rehearsal;
 mod run_folder;
 mod schedule;
+mod state;
+mod teacher;
+mod tensorboard;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -31,4 +34,5 @@ pub use error::TrainingError;
 pub use observer::{Best, Observer, Prepared, Progress, Sample, ValidationReport};
 pub use rehearsal::{Rehearsal, Workload};
 pub use run_folder::{RunFolder, Start};
+pub use state::State;
 pub use trainer::{Ending, Outcome, train};

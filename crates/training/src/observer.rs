@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use rnnsearch_alignment::Alignment;
 use rnnsearch_config::Metric;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub trait Observer {
 /// What a training starts with.
 #[derive(Clone, Debug)]
 pub struct Prepared {
+    /// Updates done already, in a training that is gone on with.
+    pub update: u64,
     /// Training pairs.
     pub pairs: usize,
     /// Target tokens of the training pairs.
@@ -130,7 +133,7 @@ impl From<&ValidationReport> for Best {
 }
 
 /// A validation sentence with its translation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The source.
     pub source: String,
@@ -138,6 +141,8 @@ pub struct Sample {
     pub reference: String,
     /// What the model makes of the source.
     pub translation: String,
+    /// Which of the model's tokens of the source each one of the translation looked at, if the model has attention.
+    pub alignment: Option<Alignment>,
 }
 
 impl fmt::Display for Progress {

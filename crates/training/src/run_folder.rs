@@ -1,19 +1,24 @@
 //! The folder of a training: what is in it, and who may write there.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rnnsearch_config::Config;
 use rnnsearch_corpus::Vocabularies;
 
-use crate::{TrainingError, disk};
+use crate::{TrainingError, disk, tensorboard};
 
 const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.safetensors";
 const METRICS: &str = "metrics.jsonl";
 const LOG: &str = "log.txt";
-const CHECKPOINTS: &str = "checkpoints";
-const LOCK: &str = "lock";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const LOCK: &str = "lock";
+const TENSORBOARD: &str = "tensorboard";
+/// The field of `metrics.jsonl` that tells the time.
+const ELAPSED: &str = "elapsed";
 const TOKENIZERS: [&str; 3] = ["tokenizer.json", "tokenizer.source.json", "tokenizer.target.json"];
 
 /// What to do with a run folder that may hold a training.
@@ -40,6 +45,8 @@ pub struct RunFolder {
     made: Vec<PathBuf>,
     /// Whether it held a training.
     held_run: bool,
+    /// When this process began to train, and the seconds that those before it trained.
+    clock: Cell<(Instant, f64)>,
     /// Released when it is closed, by the system too if the process dies.
     _lock: File,
 }
@@ -72,7 +79,15 @@ impl RunFolder {
             Start::Resume => check_same(path, config),
             _ => Ok(()),
         }?;
-        Ok(Self { path: path.into(), start, begun: false, made, held_run, _lock: lock })
+        Ok(Self {
+            path: path.into(),
+            start,
+            begun: false,
+            made,
+            held_run,
+            clock: Cell::new((Instant::now(), 0.0)),
+            _lock: lock,
+        })
     }
 
     /// Makes it the folder of this training: deletes one that is overwritten and what crashes have left, and saves the resolved
@@ -102,6 +117,10 @@ impl RunFolder {
         self.path.join(MODEL)
     }
 
+    pub(crate) fn tensorboard(&self) -> PathBuf {
+        self.path.join(TENSORBOARD)
+    }
+
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
     }
@@ -129,17 +148,21 @@ impl RunFolder {
         Ok(len)
     }
 
-    /// Cuts `metrics.jsonl` back to what it was at a checkpoint. Returns whether it was that long.
+    /// Cuts `metrics.jsonl` back to what it was at a checkpoint, and goes on with its time. Returns whether it was that long.
     pub(crate) fn truncate_metrics(&self, len: u64) -> Result<bool, TrainingError> {
-        let now = self.metrics_len();
+        let (path, now) = (self.path.join(METRICS), self.metrics_len());
         if now > len {
-            disk::shorten(&self.path.join(METRICS), len)?;
+            disk::shorten(&path, len)?;
         }
+        self.clock.set((Instant::now(), last_elapsed(&path)));
         Ok(now >= len)
     }
 
-    /// Adds a line to `metrics.jsonl`.
+    /// Adds a line to `metrics.jsonl`, with the seconds of training so far.
     pub(crate) fn add_metrics(&self, line: &serde_json::Value) -> Result<(), TrainingError> {
+        let (begin, before) = self.clock.get();
+        let mut line = line.clone();
+        line[ELAPSED] = (before + begin.elapsed().as_secs_f64()).into();
         disk::append(&self.path.join(METRICS), &line.to_string())
     }
 
@@ -174,6 +197,13 @@ fn lock(path: &Path) -> Result<File, TrainingError> {
         Err(TryLockError::WouldBlock) => Err(TrainingError::Locked(path.into())),
         Err(TryLockError::Error(error)) => Err(TrainingError::file("lock", file)(error)),
     }
+}
+
+/// The seconds of training that the last line of a `metrics.jsonl` tells; 0 where none does.
+fn last_elapsed(metrics: &Path) -> f64 {
+    let text = fs::read_to_string(metrics).unwrap_or_default();
+    let last = text.lines().last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    last.and_then(|line| line[ELAPSED].as_f64()).unwrap_or(0.0)
 }
 
 /// Whether a folder is missing, or empty but for what an interrupted start leaves.
@@ -217,6 +247,8 @@ fn clear(path: &Path) -> Result<(), TrainingError> {
         disk::sync_folder(path)?;
         disk::remove(&aside)?;
     }
+    let events = path.join(TENSORBOARD);
+    tensorboard::clear(&events).map_err(TrainingError::file("delete events in", events))?;
     [MODEL, METRICS, LOG, CONFIG].iter().try_for_each(|name| disk::remove(&path.join(name)))
 }
 
@@ -261,6 +293,28 @@ mod tests {
         }
         drop(first);
         open(folder.path(), Start::Resume).unwrap();
+    }
+
+    #[test]
+    fn time_goes_on_where_metrics_were_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let elapsed = || {
+            let metrics = fs::read_to_string(folder.path().join(METRICS)).unwrap();
+            let line: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+            line[ELAPSED].as_f64().unwrap()
+        };
+        let add = |run: &RunFolder| run.add_metrics(&serde_json::json!({ "update": 1 })).unwrap();
+        let first = "{\"elapsed\":1000.5}\n";
+        let run = begin(folder.path(), Start::New);
+        add(&run);
+        assert!(elapsed() < 100.0);
+        fs::write(folder.path().join(METRICS), format!("{first}{{\"elapsed\":3000}}\n")).unwrap();
+        run.truncate_metrics(first.len() as u64).unwrap();
+        add(&run);
+        assert!((1000.5..1100.0).contains(&elapsed()), "{}", elapsed());
+        run.truncate_metrics(0).unwrap();
+        add(&run);
+        assert!(elapsed() < 100.0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rnnsearch_corpus::{Dataset, Pairs, Vocabularies};
 use crate::doubts::{Overlap, unseen_words};
 use crate::notes::Notes;
 use crate::origin::origin;
+use crate::teacher::Teacher;
 use crate::validation::Validation;
 use crate::{RunFolder, TrainingError};
 
@@ -26,7 +27,10 @@ impl Text {
             config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
         let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
         let pairs = Pairs::open(&config.data.train)?.inspect(|pair| pair.iter().for_each(|pair| overlap.see(pair)));
-        let (dataset, report) = Dataset::for_training(pairs, &vocabularies, &config.data)?;
+        let (dataset, report) = match Teacher::learn(config, notes)? {
+            Some(teacher) => Dataset::for_training(teacher.link(pairs), &vocabularies, &config.data)?,
+            None => Dataset::for_training(pairs, &vocabularies, &config.data)?,
+        };
         notes.add(report.to_string());
         if let Some(validation) = &validation {
             notes.add(format!("validation: {} pairs", validation.pairs().len()));

@@ -21,6 +21,7 @@ use crate::memory::{Memory, available};
 use crate::notes::Notes;
 use crate::optimizer::{Optimizer, Update};
 use crate::origin::origin;
+use crate::tensorboard::Board;
 use crate::text::Text;
 use crate::validation::{Validation, to_device};
 use crate::{Best, Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport, disk};
@@ -68,7 +69,8 @@ pub fn train(
 ) -> Result<Outcome, TrainingError> {
     require_precision(config, device)?;
     keep_freed_buffers();
-    let mut trainer = Trainer::prepare(config, run, device, observer)?;
+    let mut board = Board::new(observer, config.training.tensorboard.then(|| run.tensorboard()));
+    let mut trainer = Trainer::prepare(config, run, device, &mut board)?;
     let ending = trainer.run(stop)?;
     Ok(Outcome { ending, update: trainer.position.update, best: trainer.position.best })
 }
@@ -149,6 +151,7 @@ impl<'a> Trainer<'a> {
         let Notes { observer, lines } = notes;
         lines.iter().try_for_each(|line| run.log(line))?;
         observer.prepared(&Prepared {
+            update: position.update,
             pairs: dataset.len(),
             target_tokens: dataset.target_tokens(),
             parameters: learner.model().num_params(),
@@ -469,7 +472,7 @@ fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device:
         Reading::Previous => 0,
         Reading::Next => 1,
     };
-    match padded.guide(later).filter(|_| training.alignment.guided > 0.0) {
+    match padded.guide(later, training.alignment.guide_unlinked).filter(|_| training.alignment.guided > 0.0) {
         Some(guide) => batch.guided(guide, device),
         None => batch,
     }

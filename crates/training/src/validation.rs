@@ -57,6 +57,7 @@ impl Validation {
             source: sources[i].into(),
             reference: references[i].into(),
             translation: hypotheses[i].into(),
+            alignment: translations[i].candidates[0].alignment.clone(),
         });
         Ok(ValidationReport {
             update: 0,

@@ -34,23 +34,32 @@ pub struct Rendered {
 ///
 /// A scale that is not a positive number, or a picture that is too large.
 pub fn png(alignment: &Alignment, style: &Style, fonts: &Fonts, scale: f32) -> Result<Rendered, AlignmentError> {
-    if !(scale.is_finite() && scale > 0.0) {
-        return Err(AlignmentError::Scale(scale));
-    }
     let fonts = fonts.covering(&shown_text(alignment, style));
     let layout = Layout::new(alignment, style, &fonts);
-    let (width, height) = pixels(&layout, scale)?;
+    // Before anything is drawn.
+    pixels((layout.width, layout.height), scale)?;
     let mut lettering = AsOutlines { fonts: &fonts, missing: BTreeSet::new() };
     let svg = document(alignment, style, &layout, &mut lettering);
-    let tree = Tree::from_str(&svg, &Options::default()).map_err(|error| AlignmentError::Raster(error.to_string()))?;
+    let (bytes, (width, height)) = rasterized(&svg, style.theme.paper().0, scale)?;
+    Ok(Rendered { bytes, width, height, missing: lettering.missing.into_iter().collect() })
+}
+
+/// An SVG document without text as a PNG on `paper`, `scale` pixels for each of its own; and its width and height in pixels.
+///
+/// # Errors
+///
+/// A scale that is not a positive number, a picture that is too large, or what is no SVG.
+pub fn rasterized(svg: &str, paper: [u8; 3], scale: f32) -> Result<(Vec<u8>, (u32, u32)), AlignmentError> {
+    let tree = Tree::from_str(svg, &Options::default()).map_err(|error| AlignmentError::Raster(error.to_string()))?;
+    let (width, height) = pixels((tree.size().width(), tree.size().height()), scale)?;
     let too_large = || AlignmentError::TooLarge { width: width.into(), height: height.into(), limit: MOST_PIXELS };
     let mut pixmap = Pixmap::new(width, height).ok_or_else(too_large)?;
     // A last pixel that the picture covers only in part would else shine through.
-    let [red, green, blue] = style.theme.paper().0;
+    let [red, green, blue] = paper;
     pixmap.fill(resvg::tiny_skia::Color::from_rgba8(red, green, blue, 255));
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixmap.as_mut());
     let bytes = pixmap.encode_png().map_err(|error| AlignmentError::Raster(error.to_string()))?;
-    Ok(Rendered { bytes, width, height, missing: lettering.missing.into_iter().collect() })
+    Ok((bytes, (width, height)))
 }
 
 /// All text from outside that may be drawn, as it is shown.
@@ -60,9 +69,13 @@ fn shown_text(alignment: &Alignment, style: &Style) -> String {
     tokens.map(|token| token.label()).chain(lines).map(super::label::visible).collect()
 }
 
-fn pixels(layout: &Layout, scale: f32) -> Result<(u32, u32), AlignmentError> {
+/// The size in pixels of a picture of some width and height.
+fn pixels(size: (f32, f32), scale: f32) -> Result<(u32, u32), AlignmentError> {
+    if !(scale.is_finite() && scale > 0.0) {
+        return Err(AlignmentError::Scale(scale));
+    }
     let scaled = |length: f32| (f64::from(length) * f64::from(scale)).ceil().max(1.0) as u64;
-    let (width, height) = (scaled(layout.width), scaled(layout.height));
+    let (width, height) = (scaled(size.0), scaled(size.1));
     if width.saturating_mul(height) > MOST_PIXELS {
         return Err(AlignmentError::TooLarge { width, height, limit: MOST_PIXELS });
     }

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::chain::{Chain, Stage, VocabularySizes};
-use super::counts::Counts;
+use super::counts::{Counts, Look};
 use super::{AGREEMENT, ALPHA, NULL, SAMPLERS};
 
 /// All that a pair is sampled by. It does not change meanwhile, so that many pairs can be sampled at once.
@@ -23,6 +23,8 @@ pub struct Desk {
     /// How often each generated word is linked with no word, and with each generating word, in the whole text; by direction and
     /// sampler, `[generated, 1 + generating]`.
     counts: [[Vec<f32>; SAMPLERS]; 2],
+    /// Where the counts of a row are.
+    looks: Vec<Look>,
     /// The links that are in these counts.
     before: Vec<u16>,
     room: Room,
@@ -63,7 +65,7 @@ impl Sampler<'_> {
             return;
         }
         self.read(words, desk);
-        let Desk { counts, before, room } = desk;
+        let Desk { counts, before, room, .. } = desk;
         before.clear();
         before.extend_from_slice(links);
         let [source, target] = words;
@@ -72,8 +74,6 @@ impl Sampler<'_> {
             for (sampler, (links, before)) in links.chunks_mut(width).zip(before.chunks(width)).enumerate() {
                 let (forward, reverse) = links.split_at_mut(target.len());
                 let (forward_before, reverse_before) = before.split_at(target.len());
-                let sides = [(forward, forward_before), (reverse, reverse_before)];
-                let [(forward, forward_before), (reverse, reverse_before)] = sides;
                 let mut draw = |direction: usize, links: &mut [u16], opposite: &[u16], before: &[u16]| {
                     let drawing = Drawing {
                         stage: self.stage,
@@ -101,10 +101,12 @@ impl Sampler<'_> {
             desk.counts[0][sampler].resize(target.len() * columns[0], 0.0);
             desk.counts[1][sampler].resize(source.len() * columns[1], 0.0);
         }
-        let [forward, reverse] = &mut desk.counts;
+        let Desk { counts: [forward, reverse], looks, .. } = desk;
         for (j, &target) in [NULL].iter().chain(target).enumerate() {
-            for (i, &source) in [NULL].iter().chain(source).enumerate() {
-                let counts = self.counts.get([source, target]);
+            looks.clear();
+            looks.extend([NULL].iter().chain(source).map(|&source| self.counts.look([source, target])));
+            for (i, &look) in looks.iter().enumerate() {
+                let counts = self.counts.get(look);
                 for sampler in 0..SAMPLERS {
                     if j > 0 {
                         forward[sampler][(j - 1) * columns[0] + i] = counts[0][sampler] as f32;

@@ -96,24 +96,23 @@ pub struct Align {
 pub struct Statistics {
     /// Learn links from the text itself, by how often words come together
     ///
-    /// The text is kept in memory as a whole, with some 500 bytes more a pair. Best for a text of a hundred thousand pairs or more, or with --learn-from;
-    /// there is nothing that it knows beforehand.
+    /// The text is read as a whole and kept in memory, with some 500 bytes more a pair. The more text, the better the links: see --learn-from.
     #[arg(long)]
     pub statistical: bool,
     /// Learn from this text too, whose links are not written; may be given several times
-    #[arg(long, value_names = ["SOURCE", "TARGET"], num_args = 2, requires = "statistical", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_names = ["SOURCE", "TARGET"], num_args = 2, conflicts_with = "model", requires = "statistical", value_hint = ValueHint::FilePath)]
     pub learn_from: Vec<PathBuf>,
     /// How often to draw all links anew with the whole model [default: 8 to 32, fewer for more pairs]
-    #[arg(long, value_name = "N", requires = "statistical")]
+    #[arg(long, value_name = "N", conflicts_with = "model", requires = "statistical")]
     pub sweeps: Option<NonZeroUsize>,
     /// Take words that differ in case alone for different words
-    #[arg(long, requires = "statistical")]
+    #[arg(long, conflicts_with = "model", requires = "statistical")]
     pub keep_case: bool,
     /// Take words with the same first N letters for one, which helps with small texts and rich endings
-    #[arg(long, value_name = "N", requires = "statistical")]
+    #[arg(long, value_name = "N", conflicts_with = "model", requires = "statistical")]
     pub prefix: Option<NonZeroUsize>,
     /// Which random numbers
-    #[arg(long, value_name = "N", default_value = "1", requires = "statistical")]
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "model", requires = "statistical")]
     pub seed: u64,
 }
 

@@ -11,7 +11,7 @@ use rnnsearch_corpus::{Pair, Pairs};
 use rnnsearch_inference::Translator;
 use rnnsearch_metrics::{
     AlignmentScore, BleuOptions, Bootstrap, ChrfOptions, CorpusMetric, Interval, LENGTH_LIMITS, LengthMetric,
-    LengthReport, LengthRow, Perplexity, TerOptions, bleu, by_length, chrf, length_chart, ter,
+    LengthReport, LengthRow, Perplexity, TerOptions, Theme, bleu, by_length, chrf, length_figure, ter,
 };
 use serde::Serialize;
 
@@ -126,7 +126,8 @@ impl Files {
         let Some(lengths) = lengths else { return Ok(()) };
         write(self.csv, || lengths.to_csv())?;
         let model = args.model.display().to_string();
-        write(self.svg, || length_chart("BLEU by source length", &[(&model, lengths)], LengthMetric::Bleu).to_svg())
+        let figure = || length_figure("BLEU by source length", &[(&model, lengths)], LengthMetric::Bleu);
+        write(self.svg, || figure().svg(Theme::Light))
     }
 }
 
@@ -172,7 +173,9 @@ impl Test<'_> {
         let words = |text: &str| Sentence::from_words([text]).words(Segmentation::Words).len();
         let lengths: Vec<usize> = self.pairs.iter().map(|pair| words(&pair.source)).collect();
         let (bleu, chrf) = self.options();
-        Ok(by_length(&lengths, self.hypotheses, &self.references(), &LENGTH_LIMITS, &bleu, &chrf)?)
+        let bootstrap = self.args.confidence.then(Bootstrap::default);
+        let references = self.references();
+        Ok(by_length(&lengths, self.hypotheses, &references, &LENGTH_LIMITS, &bleu, &chrf, bootstrap.as_ref())?)
     }
 
     fn interval<M: CorpusMetric>(&self, metric: &M) -> Result<Option<[f64; 2]>> {
@@ -251,6 +254,14 @@ fn score(score: f64, interval: Option<[f64; 2]>, signature: &str) -> String {
 }
 
 fn length_json(row: &LengthRow) -> serde_json::Value {
-    let (first, last) = (row.bin.first, row.bin.last);
-    serde_json::json!({ "first": first, "last": last, "sentences": row.sentences, "bleu": row.bleu, "chrf": row.chrf })
+    let LengthRow { bin, sentences, bleu, chrf, bleu_interval, chrf_interval } = row;
+    let mut object = serde_json::json!({
+        "first": bin.first, "last": bin.last, "sentences": sentences, "bleu": bleu, "chrf": chrf
+    });
+    for (name, interval) in [("bleu_interval", bleu_interval), ("chrf_interval", chrf_interval)] {
+        if let Some(interval) = interval {
+            object[name] = serde_json::json!(interval);
+        }
+    }
+    object
 }

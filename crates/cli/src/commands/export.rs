@@ -44,8 +44,8 @@ pub fn run(args: &Export) -> Result<()> {
     if let Some(proposals) = args.shortlist.shortlist {
         anyhow::ensure!(
             model.can_be_packed(),
-            "a shortlist would never be used by `{}`: it serves models with model.attention = \"additive\", model.decoder = \"gru\" \
-             and model.input_feeding = false; leave out --shortlist",
+            "a shortlist would never be used by `{}`: it serves models with model.attention = \"additive\" and \
+             model.input_feeding = false; leave out --shortlist",
             args.run.display()
         );
         model.shortlist = Some(learn_shortlist(args, proposals.into())?);

@@ -1,5 +1,7 @@
 //! `rnnsearch heatmap`
 
+mod many;
+
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -7,15 +9,13 @@ use anyhow::{Context, Result};
 use rnnsearch_alignment::heatmap::{self, Palette, Style, TerminalOptions, Theme};
 use rnnsearch_alignment::html::{self, Matrix, Page};
 use rnnsearch_alignment::{Alignment, Fonts, Segmentation};
-use rnnsearch_corpus::Lines;
-use rnnsearch_inference::{Candidate, TranslateOptions, Translation, Translator, coverage_of};
+use rnnsearch_inference::{Candidate, Forced, TranslateOptions, Translation, Translator, coverage_of};
 
 use crate::args::{self, AlignmentForm, ColorChoice, Heatmap};
 use crate::compute::require_attention;
 use crate::failure::Misuse;
 use crate::messages::Messages;
 use crate::output::{OutputFile, print};
-use crate::progress::Counter;
 use crate::record::{Form, one_line, words};
 
 /// Draws one alignment, or the page of a file's.
@@ -50,37 +50,24 @@ fn draw_one(args: &Heatmap) -> Result<()> {
     }
 }
 
-/// Writes the page of the model's own translations of lines.
+/// Draws the lines of a file.
 fn draw_many(args: &Heatmap, input: &Path) -> Result<()> {
-    let output = args.output.as_deref().filter(|path| Kind::of(path).is_ok_and(|kind| kind == Kind::Html));
-    let Some(output) = output else {
-        return Err(Misuse("--input needs --output FILE.html: a picture is of one --source".into()).into());
-    };
-    let mut lines = Lines::open(input)?;
-    let picture = Picture::open(output, args)?;
-    let translator = args.compute.load(&args.model, &[], args.messages)?;
-    require_attention(&translator)?;
-    let options = many(&translator);
-    let sources = lines.by_ref().take(args.html_pairs.get()).collect::<Result<Vec<String>, _>>()?;
-    let counter = Counter::new(Some(sources.len()), !args.messages.quiet);
-    let mut page = Page { total: sources.len(), ..empty_page(args) };
-    for window in sources.chunks(8 * options.batch_size) {
-        for translation in translator.translate(window, &options) {
-            page.pairs.push(shown(page.pairs.len() + 1, &translation)?);
+    let output = args.output.as_deref().unwrap_or(Path::new(""));
+    match Kind::of(output) {
+        Ok(Kind::Html) => many::draw_page(args, input, output),
+        _ if is_folder(output) => many::draw_folder(args, input, output),
+        Ok(_) => {
+            Err(Misuse("--input needs --output FILE.html or a folder: a picture is of one --source".into()).into())
         }
-        counter.add(window.len());
+        Err(error) => Err(error),
     }
-    counter.finish();
-    for line in lines {
-        line?;
-        page.total += 1;
-    }
-    picture.finish(&written(&page)?, args)?;
-    if page.pairs.len() < page.total {
-        let (shown, total) = (page.pairs.len(), page.total);
-        args.messages.note(format_args!("it has the first {shown} of {total} lines (--html-pairs)"));
-    }
-    Ok(())
+}
+
+/// Whether a path is that of a folder, which need not be there yet.
+fn is_folder(path: &Path) -> bool {
+    let ends_in_slash =
+        path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into()));
+    path.is_dir() || ends_in_slash || path.extension().is_none()
 }
 
 /// How to translate for a page: as usual, but all that the beam found is wanted.
@@ -103,7 +90,22 @@ fn refuse_blank(option: &str, text: Option<&str>) -> Result<()> {
 fn aligned(args: &Heatmap, translator: &Translator, options: &TranslateOptions) -> Translation {
     let source = args.source.as_deref().unwrap_or_default();
     let Some(target) = args.target.as_deref() else { return translator.translate(&[source], options).remove(0) };
-    let (forced, alignment) = translator.force(&[(source, target)], 1).remove(0);
+    given(translator, options, &[(source.to_owned(), target.to_owned())]).remove(0)
+}
+
+/// Given translations as the model sees them.
+fn given(translator: &Translator, options: &TranslateOptions, pairs: &[(String, String)]) -> Vec<Translation> {
+    let forced = translator.force(pairs, options.batch_size);
+    pairs.iter().zip(forced).map(|((source, target), forced)| read(source, target, forced, options)).collect()
+}
+
+/// A translation that was read, not found.
+fn read(
+    source: &str,
+    target: &str,
+    (forced, alignment): (Forced, Option<Alignment>),
+    options: &TranslateOptions,
+) -> Translation {
     let (log_prob, length) = (forced.log_prob(), forced.token_log_probs.len());
     let coverage = coverage_of(&forced.alignment);
     let score = options.search.ranking.score(log_prob, length, coverage);
@@ -131,15 +133,18 @@ pub fn in_units(candidate: &Candidate, subwords: bool) -> Result<Alignment> {
 
 /// The kinds of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
+    /// Lines and text.
     Svg,
+    /// Pixels.
     Png,
     /// A page for the browser.
     Html,
 }
 
 impl Kind {
-    fn of(path: &Path) -> Result<Self> {
+    /// By the end of a file's name.
+    pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         match extension.as_str() {
             "svg" => Ok(Self::Svg),
@@ -170,20 +175,16 @@ impl Picture {
         if kind == Kind::Html && !args.fonts.is_empty() {
             return Err(Misuse("--font is for SVG and PNG: a page is shown in the fonts of the browser".into()).into());
         }
-        let load = |fonts: Fonts, path: &PathBuf| fonts.with_file(path);
-        let fonts = args.fonts.iter().try_fold(Fonts::shipped().with_system(), load)?;
-        let inputs: Vec<&Path> = args.input.iter().chain([&args.model]).map(PathBuf::as_path).collect();
-        Ok(Self { path: path.to_owned(), kind, file: OutputFile::create(path, &inputs)?, fonts })
+        Ok(Self { path: path.to_owned(), kind, file: OutputFile::create(path, &inputs(args))?, fonts: fonts(args)? })
     }
 
     /// Draws the best candidate, whose alignment is `alignment`; on a page, all of them.
     fn draw(self, translation: &Translation, alignment: &Alignment, args: &Heatmap) -> Result<()> {
-        let theme = args.theme.unwrap_or(args::Theme::Light).into();
-        let style = Style { theme, palette: args.palette.into(), title: args.title.clone(), caption: None };
+        let style = Style { title: args.title.clone(), ..style(args) };
         let bytes = match self.kind {
             Kind::Svg => heatmap::svg(alignment, &style, &self.fonts).into_bytes(),
             Kind::Png => {
-                let rendered = heatmap::png(alignment, &style, &self.fonts, args.scale.unwrap_or(2.0))?;
+                let rendered = heatmap::png(alignment, &style, &self.fonts, scale(args))?;
                 warn_of_missing(&rendered.missing, args.messages);
                 rendered.bytes
             }
@@ -204,12 +205,37 @@ impl Picture {
     }
 }
 
+/// The files that are read.
+fn inputs(args: &Heatmap) -> Vec<&Path> {
+    args.input.iter().chain(&args.targets).chain([&args.model]).map(PathBuf::as_path).collect()
+}
+
+fn fonts(args: &Heatmap) -> Result<Fonts> {
+    let load = |fonts: Fonts, path: &PathBuf| fonts.with_file(path);
+    Ok(args.fonts.iter().try_fold(Fonts::shipped().with_system(), load)?)
+}
+
+/// How pictures look, but for what is written on them.
+fn style(args: &Heatmap) -> Style {
+    let theme = args.theme.unwrap_or(args::Theme::Light).into();
+    Style { theme, palette: args.palette.into(), ..Style::default() }
+}
+
+fn scale(args: &Heatmap) -> f32 {
+    args.scale.unwrap_or(2.0)
+}
+
 /// A page with all but its pairs.
 fn empty_page(args: &Heatmap) -> Page {
-    let name = args.model.file_name().unwrap_or(args.model.as_os_str()).to_string_lossy();
-    let title = args.title.clone().unwrap_or_else(|| format!("Alignment by {name}"));
+    let title = title(args);
     let (theme, palette) = (args.theme.map(Theme::from), args.palette.into());
     Page { title, theme, palette, subwords: args.subwords, ..Page::default() }
+}
+
+/// The heading of a page.
+fn title(args: &Heatmap) -> String {
+    let name = args.model.file_name().unwrap_or(args.model.as_os_str()).to_string_lossy();
+    args.title.clone().unwrap_or_else(|| format!("Alignment by {name}"))
 }
 
 fn written(page: &Page) -> Result<Vec<u8>> {
@@ -239,7 +265,8 @@ fn candidate(candidate: &Candidate) -> Result<html::Candidate> {
     })
 }
 
-fn warn_of_missing(missing: &[char], messages: Messages) {
+/// Names the characters that no font has.
+pub fn warn_of_missing(missing: &[char], messages: Messages) {
     if missing.is_empty() {
         return;
     }
@@ -267,7 +294,8 @@ pub fn terminal_width() -> usize {
     size.map_or(TerminalOptions::default().width, |(width, _)| width.0.into())
 }
 
-fn has_color(choice: ColorChoice) -> bool {
+/// Whether the terminal at standard output is to get colours.
+pub fn has_color(choice: ColorChoice) -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match choice {
         ColorChoice::Always => true,

@@ -483,7 +483,7 @@ fn options_of_models_and_of_statistics_do_not_mix() {
         assert_fails(&mut statistical(option), 2, &["cannot be used with", "--statistical"]);
     }
     for option in [&["--sweeps", "3"][..], &["--prefix", "3"], &["--keep-case"], &["--seed", "3"]] {
-        assert_fails(&mut align(option), 2, &["--statistical"]);
+        assert_fails(&mut align(option), 2, &["cannot be used with", "MODEL"]);
         statistical(option).args(["--sweeps", "2"].iter().filter(|_| option[0] != "--sweeps")).assert().success();
     }
     assert_fails(&mut statistical(&["--device", "wgpu"]), 2, &["--statistical computes on the CPU"]);

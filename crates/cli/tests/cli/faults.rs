@@ -46,7 +46,7 @@ fn results(run: &Path) -> Results {
     let untimed = |line: &str| {
         let mut record: Value = serde_json::from_str(line).unwrap();
         let fields = record.as_object_mut().unwrap();
-        fields.retain(|name, _| !["tokens_per_second", "seconds"].contains(&name.as_str()));
+        fields.retain(|name, _| !["tokens_per_second", "seconds", "elapsed"].contains(&name.as_str()));
         record
     };
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();

@@ -102,17 +102,76 @@ fn a_page_shows_the_translations_of_a_file() {
     assert!(told.ends_with("it has the first 1 of 3 lines (--html-pairs)\n"), "{told}");
     assert_eq!(page_data(&output)["pairs"], serde_json::json!([pairs[0]]));
 
+    let targets = write("a.fr", b"le chien aime un chapeau rouge.\n\nun oiseau\n");
+    draw(&lines, &["--targets", targets.to_str().unwrap()]).assert().success();
+    let given = page_data(&output);
+    assert_eq!(given["pairs"][2]["candidates"][0]["text"], "un oiseau");
+    assert_eq!(given["pairs"][0]["candidates"].as_array().unwrap().len(), 1);
     fs::remove_file(&output).unwrap();
     assert_fails(&mut draw(&latin, &[]), 1, &["b.en:2: not UTF-8"]);
     assert_fails(&mut draw(&lines, &["--source", "a"]), 2, &["--input", "--source"]);
     assert_fails(
         with_model("heatmap", ["--output", "a.svg", "--input"]).arg(&lines),
         2,
-        &["--input needs --output FILE.html"],
+        &["--input needs --output FILE.html or a folder"],
     );
     assert_fails(with_model("heatmap", ["--input"]).arg(&lines), 2, &["--output"]);
     assert_fails(&mut with_model("heatmap", []), 2, &["--source"]);
     assert!(!output.exists());
+}
+
+#[test]
+fn a_folder_gets_a_picture_for_each_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let source = write("a.en", "the dog likes a red hat.\n\na bird <sees> a boat.\n");
+    let target = write("a.fr", "le chien aime un chapeau rouge.\nrien\nun oiseau voit un bateau.\n");
+    let pictures = folder.path().join("new/pictures");
+    let draw = |args: &[&str]| {
+        let mut command = with_model("heatmap", args.iter().copied());
+        command.arg("--input").arg(&source).arg("--output").arg(&pictures);
+        command
+    };
+    let told = format!("wrote 2 pictures of 3 lines and `{}/index.html`\n", pictures.display());
+    draw(&[]).assert().success().stdout("").stderr(told);
+    let names = |folder: &Path| {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&pictures), ["000001.svg", "000003.svg", "index.html"]);
+    let mut alone = with_model("heatmap", SOURCE);
+    let svg = folder.path().join("alone.svg");
+    alone.arg("--output").arg(&svg).assert().success();
+    assert_eq!(fs::read(pictures.join("000001.svg")).unwrap(), fs::read(&svg).unwrap());
+    let page = fs::read_to_string(pictures.join("index.html")).unwrap();
+    assert!(page.contains("a bird &lt;sees&gt; a boat.") && page.contains(r#"src="000003.svg""#), "{page}");
+    assert!(
+        page.matches("<section").count() == 3 && page.contains("There is no picture"),
+        "a blank line keeps its place"
+    );
+
+    assert_fails(&mut draw(&[]), 1, &["is not empty", "--overwrite"]);
+    let given = ["--overwrite", "--format", "png", "--scale", "1", "--targets", target.to_str().unwrap()];
+    draw(&given).assert().success();
+    assert_eq!(names(&pictures), ["000001.png", "000001.svg", "000003.png", "000003.svg", "index.html"]);
+    let page = fs::read_to_string(pictures.join("index.html")).unwrap();
+    assert!(page.contains("un oiseau voit un bateau.") && page.contains(r#"src="000003.png""#), "{page}");
+
+    assert_fails(&mut draw(&["--overwrite", "--html-pairs", "3"]), 2, &["--html-pairs is for a page"]);
+    assert_fails(&mut draw(&["--overwrite", "--scale", "3"]), 2, &["--scale is for PNG", "--format png"]);
+    let short = write("short.fr", "le chien aime un chapeau rouge.\n");
+    let short = short.to_str().unwrap();
+    assert_fails(&mut draw(&["--overwrite", "--targets", short]), 1, &["short.fr has 1", "pair line by line"]);
+    let mut pdf = with_model("heatmap", ["--output", "a.pdf", "--input"]);
+    assert_fails(pdf.arg(&source), 2, &["a.pdf", ".svg, .png or .html"]);
+    let mut page = with_model("heatmap", ["--format", "png", "--output", "a.html", "--input"]);
+    assert_fails(page.arg(&source), 2, &["are for a folder"]);
 }
 
 #[test]

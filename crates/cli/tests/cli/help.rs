@@ -11,6 +11,8 @@ fn help_is_what_it_was() {
         "align",
         "heatmap",
         "evaluate",
+        "plot",
+        "runs",
         "score",
         "rerank",
         "export",

@@ -14,6 +14,7 @@ mod guided;
 mod heatmap;
 mod help;
 mod model_files;
+mod plot;
 mod rerank;
 mod search;
 mod streams;

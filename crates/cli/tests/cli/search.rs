@@ -181,3 +181,14 @@ fn models_translate_together() {
     assert_fails(translate.write_stdin(&*text), 1, &["other vocabularies", "[tokenizer]"]);
     fs::remove_dir_all(folder.path()).unwrap();
 }
+
+#[test]
+fn translations_are_as_short_as_they_must_be() {
+    for most in [1, 3] {
+        let extra = most.to_string();
+        let cut = objects(&translated(&["--max-ratio", "0", "--max-extra", &extra, "--json", "--subwords"], &text()));
+        let tokens = |record: &Value| record["target_tokens"].as_array().unwrap().len();
+        assert!(cut.iter().all(|record| tokens(record) <= most), "{most}");
+        assert!(cut.iter().any(|record| tokens(record) == most), "{most}");
+    }
+}
