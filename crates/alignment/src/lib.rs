@@ -29,6 +29,8 @@
 //! # Ok::<(), rnnsearch_alignment::AlignmentError>(())
 //! ```
 //!
+//! [`Statistical`] learns links from a parallel text alone, where there is no model.
+//!
 //! What it deliberately lacks: it runs no model, reads no corpus, and prints nothing.
 
 mod error;
@@ -41,6 +43,7 @@ mod matrix;
 mod npz;
 mod sentence;
 mod shaping;
+mod statistical;
 mod symmetrization;
 mod words;
 
@@ -52,5 +55,6 @@ pub use matrix::{Alignment, LinkRule, Merge, Reading};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
 pub use shaping::Shaped;
+pub use statistical::{Posteriors, Statistical, StatisticalLearner, StatisticalOptions};
 pub use symmetrization::Symmetrization;
 pub use words::Segmentation;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use rnnsearch_alignment::{Alignment, LinkRule, Links, Merge, Reading, Segmentation, Symmetrization};
+use rnnsearch_alignment::{Alignment, LinkRule, Links, Merge, Reading, Segmentation, Sentence, Symmetrization};
 use rnnsearch_corpus::{Pair, Tokenizer};
 use rnnsearch_inference::Translator;
 
@@ -30,7 +30,7 @@ pub struct Aligned {
     pub links: Links,
     /// The weights that the links were made of: a row a target word. None if a side has no words, or too many.
     pub weights: Option<Alignment>,
-    /// What the model itself looked at, between its tokens, ends included. None where there are no weights.
+    /// What the model itself looked at, between its tokens, ends included. None where there are no weights, or no model.
     pub attention: Option<Alignment>,
     /// log p of the target, and of the source by the opposite direction; none if the pair is too long.
     pub log_prob: Option<f64>,
@@ -92,16 +92,8 @@ impl<'t> Aligner<'t> {
 
     /// A pair that is too long.
     fn unaligned(&self, pair: &Pair) -> Aligned {
-        let words = |text: &str| {
-            let spans = rnnsearch_alignment::Sentence::from_words([text]).words(self.linking.words.into());
-            labels(text, &spans)
-        };
-        Aligned {
-            source_words: words(&pair.source),
-            target_words: words(&pair.target),
-            too_long: true,
-            ..Aligned::default()
-        }
+        let [source_words, target_words] = words_of(pair, self.linking.words);
+        Aligned { source_words, target_words, too_long: true, ..Aligned::default() }
     }
 
     /// What the matrices over sub-words say of the words.
@@ -117,8 +109,11 @@ impl<'t> Aligner<'t> {
         if source.is_empty() || target.is_empty() {
             return Ok(aligned);
         }
-        let forward = self.read(&attention, &source, &target)?;
-        let reverse = reverse.map(|reverse| self.read(&reverse, &target, &source)).transpose()?;
+        let forward = self.linking.read(self.forward, &attention, &source, &target)?;
+        let reverse = match (reverse, &self.reverse) {
+            (Some(reverse), Some((model, _))) => Some(self.linking.read(model, &reverse, &target, &source)?),
+            _ => None,
+        };
         let (forward, reverse) = match (reverse, self.reverse.as_ref().map(|(_, how)| *how)) {
             (Some(reverse), Some(Combine::Product)) => (forward.merged(&reverse, Merge::Product)?, None),
             (Some(reverse), Some(Combine::Mean)) => (forward.merged(&reverse, Merge::Mean)?, None),
@@ -127,21 +122,39 @@ impl<'t> Aligner<'t> {
         let balance = |alignment: Alignment| if self.linking.no_balance { Ok(alignment) } else { alignment.balanced() };
         let forward = balance(forward)?;
         let reverse = reverse.map_or_else(|| Ok(forward.transposed()), balance)?;
-        let (links, back) = (self.links(&forward), self.links(&reverse).transposed());
-        let links = Symmetrization::from(self.linking.symmetrize).merge(&links, &back);
+        let links = self.linking.merged(&forward, &reverse);
         Ok(Aligned { links, weights: Some(forward), attention: Some(attention), ..aligned })
     }
+}
 
-    /// The weights between words.
-    fn read(&self, alignment: &Alignment, source: &[Range<usize>], target: &[Range<usize>]) -> Result<Alignment> {
-        Ok(alignment.read(self.linking.read.into())?.words_at(source, target)?)
+impl Linking {
+    /// The links that the weights of both directions tell of.
+    pub fn merged(&self, forward: &Alignment, reverse: &Alignment) -> Links {
+        let usual = if self.links == Rule::Threshold { 0.2 } else { 0.0 };
+        let links = |weights: &Alignment| weights.links(self.links.into(), self.threshold.unwrap_or(usual));
+        Symmetrization::from(self.symmetrize).merge(&links(forward), &links(reverse).transposed())
     }
 
-    /// The links of target words.
-    fn links(&self, weights: &Alignment) -> Links {
-        let usual = if self.linking.links == Rule::Threshold { 0.2 } else { 0.0 };
-        weights.links(self.linking.links.into(), self.linking.threshold.unwrap_or(usual))
+    /// The weights between words, by the state that is asked for, or that the model was taught to tell them by.
+    fn read(
+        &self,
+        model: &Translator,
+        attention: &Alignment,
+        source: &[Range<usize>],
+        target: &[Range<usize>],
+    ) -> Result<Alignment> {
+        let taught = match model.config().training.alignment.read {
+            rnnsearch_config::Reading::Previous => Reading::Previous,
+            rnnsearch_config::Reading::Next => Reading::Next,
+        };
+        let reading = self.read.map_or(taught, Reading::from);
+        Ok(attention.read(reading)?.words_at(source, target)?)
     }
+}
+
+/// The words of both sides.
+pub fn words_of(pair: &Pair, words: Words) -> [Vec<String>; 2] {
+    [&pair.source, &pair.target].map(|text| labels(text, &Sentence::from_words([text]).words(words.into())))
 }
 
 fn labels(text: &str, spans: &[Range<usize>]) -> Vec<String> {

@@ -100,6 +100,9 @@ pub struct Train {
     /// Delete the training in the run folder and begin anew
     #[arg(long)]
     pub overwrite: bool,
+    /// Begin with the weights and tokenizers of a model: short for --set training.from=MODEL
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    pub from: Option<PathBuf>,
     /// Seed of weights, dropout and the order of sentences: short for --set training.seed=N
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -584,7 +587,8 @@ pub struct Rerank {
 #[command(after_help = "\
 Examples:
   rnnsearch export runs/quickstart quickstart.safetensors
-  rnnsearch export runs/quickstart quick.safetensors --quantize int8 --shortlist")]
+  rnnsearch export runs/quickstart quick.safetensors --quantize int8 --shortlist
+  rnnsearch export runs/quickstart mean.safetensors --average 2")]
 pub struct Export {
     /// Run folder (or model file)
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
@@ -595,6 +599,9 @@ pub struct Export {
     /// Replace the file if it exists
     #[arg(long)]
     pub overwrite: bool,
+    /// Export the mean of the weights of the run's newest N checkpoints, instead of its best model
+    #[arg(long, value_name = "N")]
+    pub average: Option<NonZeroUsize>,
     /// Store weights as 16-bit floats, for half the size, or as 8-bit integers, for a quarter and integer products
     #[arg(long, value_name = "FORM")]
     pub quantize: Option<Quantize>,

@@ -55,7 +55,14 @@ fn is_closed_pipe(cause: &(dyn Error + 'static)) -> bool {
 
 fn is_misuse(cause: &(dyn Error + 'static)) -> bool {
     match cause.downcast_ref::<TrainingError>() {
-        Some(TrainingError::Config(_) | TrainingError::OtherConfig { .. } | TrainingError::Precision(_)) => true,
+        Some(
+            TrainingError::Config(_)
+            | TrainingError::OtherConfig { .. }
+            | TrainingError::OtherModel { .. }
+            | TrainingError::FromItself(_)
+            | TrainingError::TooFewCheckpoints { .. }
+            | TrainingError::Precision(_),
+        ) => true,
         Some(TrainingError::Corpus(error)) => is_wrong_setting(error),
         _ => {
             cause.is::<Misuse>()

@@ -22,6 +22,7 @@ mod progress;
 mod prompt;
 mod record;
 mod run_log;
+mod statistics;
 mod usage;
 mod window;
 

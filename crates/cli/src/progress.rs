@@ -70,6 +70,10 @@ impl Observer for TrainingProgress {
         self.note(text);
     }
 
+    fn detail(&mut self, text: &str) {
+        self.above_bar(|| self.messages.detail(text));
+    }
+
     fn warning(&mut self, text: &str) {
         self.above_bar(|| self.messages.warning(text));
     }
@@ -197,6 +201,7 @@ mod tests {
             epoch: 3,
             batch: 120,
             batches: 363,
+            alignment_loss: None,
             loss: 3.21449,
             gradient_norm: 1.0,
             learning_rate: 1e-3,

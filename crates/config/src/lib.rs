@@ -22,6 +22,7 @@
 //!
 //! The crate opens no corpus and knows no device: that a file exists is for those to find out who read it.
 
+mod attention;
 mod check;
 mod error;
 mod key;

@@ -9,7 +9,8 @@ use crate::settings::{Config, CorpusConfig};
 /// Makes the paths of `config` absolute, from the folder that holds `file`.
 pub(crate) fn make_absolute(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    for path in config.data.train.iter_mut().chain(&mut config.data.validation).flat_map(CorpusConfig::paths_mut) {
+    let corpora = config.data.train.iter_mut().chain(&mut config.data.validation);
+    for path in corpora.flat_map(CorpusConfig::paths_mut).chain(&mut config.training.from) {
         *path = resolve(folder, path).map_err(|source| ConfigError::Path { path: path.clone(), source })?;
     }
     Ok(())
@@ -17,7 +18,7 @@ pub(crate) fn make_absolute(config: &mut Config, file: &Path) -> Result<(), Conf
 
 impl CorpusConfig {
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        [&mut self.source, &mut self.target, &mut self.tsv, &mut self.jsonl].into_iter().flatten()
+        [&mut self.source, &mut self.target, &mut self.tsv, &mut self.jsonl, &mut self.links].into_iter().flatten()
     }
 }
 

@@ -5,8 +5,8 @@ use crate::key::{KeyPath, Segment};
 use crate::layers::Layers;
 use crate::schema;
 use crate::settings::{
-    Attention, BatchBy, Config, CorpusConfig, OptimizerConfig, OptimizerKind, ScheduleConfig, ScheduleKind,
-    TokenizerKind, TrainingConfig,
+    Attention, AttentionOptions, BatchBy, Config, CorpusConfig, ModelConfig, OptimizerConfig, OptimizerKind,
+    ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
 };
 
 /// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
@@ -47,7 +47,12 @@ fn data(court: &mut Court<'_>, config: &Config) {
         corpus_form(court, &KeyPath::from_dotted("data.train").index(index), corpus);
     }
     if let Some(corpus) = &data.validation {
-        corpus_form(court, &KeyPath::from_dotted("data.validation"), corpus);
+        let path = KeyPath::from_dotted("data.validation");
+        corpus_form(court, &path, corpus);
+        if corpus.links.is_some() {
+            let message = format!("`{}` would guide training, which validation is not", path.key("links"));
+            court.corpus(&path.key("links"), message, "remove it; `evaluate --gold` measures alignments");
+        }
     }
     if data.min_length > data.max_length {
         court.contradiction(
@@ -127,13 +132,67 @@ fn model(court: &mut Court<'_>, config: &Config) {
         court.contradiction(&["model.tie_output", "model.readout", "model.embedding"], help);
     }
     let fixed = model.attention == Attention::None;
-    if fixed && model.attention_hidden != default.attention_hidden {
-        let help = "without attention there is no alignment model: remove `attention_hidden`";
+    if !model.attention.has_hidden() && model.attention_hidden != default.attention_hidden {
+        let help = match fixed {
+            true => "without attention there is no alignment model: remove `attention_hidden`",
+            false => "this kind has no hidden units: remove `attention_hidden`",
+        };
         court.contradiction(&["model.attention_hidden", "model.attention"], help);
     }
     if fixed && config.translation.replace_unknown && config.tokenizer.kind == TokenizerKind::Wordlevel {
         let help = "without attention no source word is known for an UNK: set `translation.replace_unknown = false`";
         court.contradiction(&["model.attention", "translation.replace_unknown"], help);
+    }
+    if fixed {
+        let terms = &config.training.alignment;
+        let weights =
+            [("coverage", terms.coverage), ("doubly_stochastic", terms.doubly_stochastic), ("entropy", terms.entropy)];
+        if terms.learn_links {
+            let help = "without attention there is nothing to guide: remove `learn_links`";
+            court.contradiction(&["training.alignment.learn_links", "model.attention"], help);
+        }
+        for (name, _) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
+            let key = format!("training.alignment.{name}");
+            court.contradiction(
+                &[&key, "model.attention"],
+                &format!("without attention there are no alignments: remove `{name}`"),
+            );
+        }
+        for (index, _) in config.data.train.iter().enumerate().filter(|(_, corpus)| corpus.links.is_some()) {
+            let path = KeyPath::from_dotted("data.train").index(index).key("links");
+            let message = format!("`{path}` guides alignments, and with `model.attention = \"none\"` there are none");
+            court.corpus(&path, message, "remove it");
+        }
+    }
+    attention(court, model);
+}
+
+/// What single kinds of attention ask for; an option of another kind was meant for that one.
+fn attention(court: &mut Court<'_>, model: &ModelConfig) {
+    use Attention::{Dot, Hard, Hops, LocalM, LocalP, Location, MultiHead, ScaledDot};
+    let (options, default) = (&model.attention_options, AttentionOptions::default());
+    if matches!(model.attention, Dot | ScaledDot) && model.decoder_hidden != 2 * model.encoder_hidden {
+        let help = "a state and an annotation, which has two directions, are multiplied: make `decoder_hidden` twice \
+                    `encoder_hidden`, or take `attention = \"general\"`";
+        court.contradiction(&["model.attention", "model.decoder_hidden", "model.encoder_hidden"], help);
+    }
+    if model.attention == MultiHead && !model.attention_hidden.is_multiple_of(options.heads) {
+        let help = "heads are equally large: make `attention_hidden` a multiple of `heads`";
+        court.contradiction(&["model.attention_options.heads", "model.attention_hidden"], help);
+    }
+    let unused: [(&str, bool, &[Attention], &str); 6] = [
+        ("heads", options.heads != default.heads, &[MultiHead], "`multi-head` has"),
+        ("hops", options.hops != default.hops, &[Hops], "`hops` has"),
+        ("window", options.window != default.window, &[LocalM, LocalP], "`local-m` and `local-p` have"),
+        ("positions", options.positions != default.positions, &[Location], "`location` has"),
+        ("reinforce_weight", options.reinforce_weight != default.reinforce_weight, &[Hard], "`hard` has"),
+        ("entropy_weight", options.entropy_weight != default.entropy_weight, &[Hard], "`hard` has"),
+    ];
+    for (name, changed, kinds, who) in unused {
+        if changed && !kinds.contains(&model.attention) {
+            let key = format!("model.attention_options.{name}");
+            court.contradiction(&[&key, "model.attention"], &format!("only {who} `{name}`: remove it"));
+        }
     }
 }
 

@@ -98,6 +98,11 @@ pub struct CorpusConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"en")]
     pub target_field: Option<String>,
+    /// File of word alignments for guided alignment, a line a pair, in Pharaoh format: `0-0 1-2`, source word and target word,
+    /// counted from 0 as blanks separate them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"corpus.links")]
+    pub links: Option<PathBuf>,
 }
 
 /// How text becomes tokens.
@@ -169,7 +174,7 @@ pub struct ModelConfig {
     /// Units of the decoder (n).
     #[schemars(range(min = 1, max = 65536))]
     pub decoder_hidden: usize,
-    /// Units of the alignment model (n'), with `attention = "additive"`.
+    /// Units of the alignment model (n'), where the kind of attention has them; with `multi-head` those of all heads.
     #[schemars(range(min = 1, max = 65536))]
     pub attention_hidden: usize,
     /// Maxout units of the readout (l).
@@ -181,8 +186,12 @@ pub struct ModelConfig {
     /// Recurrent layers of the decoder; the first one attends.
     #[schemars(range(min = 1, max = 64))]
     pub decoder_layers: usize,
-    /// What the decoder sees of the source.
+    /// What the decoder sees of the source; docs/attention.md has the formulas.
     pub attention: Attention,
+    /// How the layer that attends takes in what it saw.
+    pub decoder: Decoder,
+    /// The readout of a step enters the next one beside the last word (Luong et al. 2015).
+    pub input_feeding: bool,
     /// Where the reset gate r acts.
     pub reset: Reset,
     /// One embedding table for source and target; needs a joint vocabulary.
@@ -191,6 +200,8 @@ pub struct ModelConfig {
     pub tie_output: bool,
     /// How initial weights are drawn; recurrent matrices are orthogonal in any case.
     pub initialization: Initialization,
+    /// What single kinds of attention need to know.
+    pub attention_options: AttentionOptions,
     /// How often units are dropped while training, and where; 0 is never.
     pub dropout: DropoutConfig,
 }
@@ -206,10 +217,13 @@ impl Default for ModelConfig {
             encoder_layers: 1,
             decoder_layers: 1,
             attention: Attention::Additive,
+            decoder: Decoder::Gru,
+            input_feeding: false,
             reset: Reset::After,
             share_embeddings: false,
             tie_output: false,
             initialization: Initialization::Xavier,
+            attention_options: AttentionOptions::default(),
             dropout: DropoutConfig::default(),
         }
     }
@@ -217,12 +231,80 @@ impl Default for ModelConfig {
 
 /// What the decoder sees of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Attention {
-    /// RNNsearch: a context of its own for every target word (section 3.1).
+    /// RNNsearch: a context of its own for every target word (section 3.1), by energies v · tanh(W s + U h).
     Additive,
+    /// Additive with v of a length that is learned apart from its direction, and a bias (Raffel et al. 2017, eq. 16).
+    NormedAdditive,
+    /// Energies s · h (Luong et al. 2015); needs `decoder_hidden` = 2 × `encoder_hidden`.
+    Dot,
+    /// Energies s · h / √size (Vaswani et al. 2017); needs `decoder_hidden` = 2 × `encoder_hidden`.
+    ScaledDot,
+    /// Energies s · W h (Luong et al. 2015).
+    General,
+    /// Energies v · tanh(W [s ; h]) (Luong et al. 2015): additive, with one matrix.
+    Concat,
+    /// Energies β cos(W s, h) with β from the state (Graves et al. 2014).
+    Cosine,
+    /// Energies W s, a row a position, whatever stands there (Luong et al. 2015).
+    Location,
+    /// General within a window around the position of the target word (Luong et al. 2015).
+    LocalM,
+    /// General within a window around a predicted position, weighted by a Gaussian (Luong et al. 2015).
+    LocalP,
+    /// One position, drawn while training and the most probable one after (Xu et al. 2015); energies are additive.
+    Hard,
+    /// Positions from left to right, expected while training and hard after (Raffel et al. 2017).
+    Monotonic,
+    /// Scaled dot products of several projections side by side (Vaswani et al. 2017).
+    MultiHead,
+    /// Several additive looks, each asking with what the last one found (Sukhbaatar et al. 2015).
+    Hops,
+    /// Additive, with weights that can be 0 (Martins & Astudillo 2016).
+    Sparsemax,
     /// RNNencdec: one fixed vector for all of them, the last forward annotation.
     None,
+}
+
+/// How the layer that attends takes in what it saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decoder {
+    /// One unit takes the last word and the context; attention is queried with the state before: the paper's.
+    Gru,
+    /// One unit takes the last word, attention is queried with its state, a second unit takes the context: Nematus'.
+    Conditional,
+}
+
+/// What single kinds of attention need to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttentionOptions {
+    /// Heads of `multi-head`; they share `attention_hidden` equally.
+    #[schemars(range(min = 1, max = 1024))]
+    pub heads: usize,
+    /// Looks of `hops`, a step.
+    #[schemars(range(min = 1, max = 64))]
+    pub hops: usize,
+    /// Positions to each side that `local-m` and `local-p` look at (D).
+    #[schemars(range(min = 1, max = 100000))]
+    pub window: usize,
+    /// Rows of the table of `location`; positions after the last share its energy.
+    #[schemars(range(min = 1, max = 100000))]
+    pub positions: usize,
+    /// How much `hard` learns from whether a drawn position did better than usual, against its cross-entropy.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub reinforce_weight: f64,
+    /// What `hard` is rewarded for a nat of entropy, so that it goes on trying.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub entropy_weight: f64,
+}
+
+impl Default for AttentionOptions {
+    fn default() -> Self {
+        Self { heads: 4, hops: 2, window: 10, positions: 100, reinforce_weight: 1.0, entropy_weight: 0.002 }
+    }
 }
 
 /// Where the reset gate acts.
@@ -277,6 +359,11 @@ impl Default for DropoutConfig {
 pub struct TrainingConfig {
     /// All random choices follow from this: weights, order, dropout.
     pub seed: u64,
+    /// Begin with the weights and tokenizers of this model file or run folder; [model] and [tokenizer] must be as there, but for
+    /// `dropout` and `initialization`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"general.safetensors")]
+    pub from: Option<PathBuf>,
     /// Stop after this many passes over the training text; 0 for no limit, then `max_updates` sets it.
     pub max_epochs: u64,
     /// Stop after this many updates; 0 for no limit, then `max_epochs` sets it.
@@ -292,12 +379,22 @@ pub struct TrainingConfig {
     /// Share of the probability that the target of the loss gives to all other words.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub label_smoothing: f64,
+    /// Batches that one update learns from: their gradients are added up.
+    #[schemars(range(min = 1, max = 10000))]
+    pub accumulate: usize,
+    /// A batch with more tokens than this on a side, padding included, is worked through in parts: the same update with less memory.
+    /// 0 for no limit.
+    pub max_batch_tokens: usize,
+    /// The weights that are validated and saved are an average over updates, in which older ones count less by this factor an update
+    /// (0.999: the last thousand or so); 0 for the last weights themselves.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub average: f64,
     /// The gradient is scaled down to this norm when it is longer; 0 never scales.
     #[schemars(range(min = 0.0))]
     pub clip_norm: f64,
     /// Validate every so many updates; 0 for once an epoch.
     pub validate_every: u64,
-    /// Write a checkpoint every so many updates; 0 for at every validation.
+    /// Write a checkpoint every so many updates; 0 for at every validation. The best validation always has one.
     pub checkpoint_every: u64,
     /// In which numbers the large matrix products of an update multiply.
     pub precision: Precision,
@@ -315,18 +412,26 @@ pub struct TrainingConfig {
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes.
     pub schedule: ScheduleConfig,
+    /// What is done when losses or gradients are not finite any more; such updates are left out.
+    pub recovery: RecoveryConfig,
+    /// What the alignments are taught, beside what helps to translate.
+    pub alignment: AlignmentConfig,
 }
 
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             seed: 1,
+            from: None,
             max_epochs: 20,
             max_updates: 0,
             batch_by: BatchBy::Sentences,
             batch_size: 80,
             sort_batches: 20,
             label_smoothing: 0.1,
+            accumulate: 1,
+            max_batch_tokens: 0,
+            average: 0.0,
             clip_norm: 1.0,
             validate_every: 0,
             checkpoint_every: 0,
@@ -337,8 +442,68 @@ impl Default for TrainingConfig {
             patience: 5,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
+            recovery: RecoveryConfig::default(),
+            alignment: AlignmentConfig::default(),
         }
     }
+}
+
+/// What the alignments are taught, beside what helps to translate. Each term is multiplied by its weight and added to the loss of a
+/// batch, in nats; α_ij is the weight of source token j for target token i.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlignmentConfig {
+    /// Pairs of corpora without `links` get those that `align --statistical` would find, learnt from all training text before
+    /// the first update, and again where a training goes on.
+    pub learn_links: bool,
+    /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
+    /// token i is linked to by the `links` of a corpus, or by those learnt. Pairs without links add nothing, nor do words without, unless
+    /// `guide_unlinked` says so.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub guided: f64,
+    /// Whether a word without links, in a pair that has some, is taught to look at the end of the source, which `align` takes for
+    /// no link.
+    pub guide_unlinked: bool,
+    /// What `guided` is multiplied by after every epoch.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub guided_decay: f64,
+    /// At which step the links of a word are taught, and `align` reads them.
+    pub read: Reading,
+    /// Weight of the coverage loss (See et al. 2017): Σ_i Σ_j min(α_ij, Σ_{k<i} α_kj), so that no word is looked at again and again.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub coverage: f64,
+    /// Weight of the doubly stochastic regulariser (Xu et al. 2015): Σ_j (1 - Σ_i α_ij)², so that every source word is looked at.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub doubly_stochastic: f64,
+    /// Weight of the entropy of the alignments: -Σ_i Σ_j α_ij ln α_ij, so that each looks at few words.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub entropy: f64,
+}
+
+impl Default for AlignmentConfig {
+    fn default() -> Self {
+        Self {
+            learn_links: false,
+            guided: 1.0,
+            guide_unlinked: false,
+            guided_decay: 1.0,
+            read: Reading::Previous,
+            coverage: 0.0,
+            doubly_stochastic: 0.0,
+            entropy: 0.0,
+        }
+    }
+}
+
+/// Which step of the decoder tells where target word i looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reading {
+    /// The one that predicts it, α_i: where the model looks to translate.
+    #[default]
+    Previous,
+    /// The one after it, α_{i+1}: the word itself may be known there, which is better for alignments and worse for translations.
+    Next,
 }
 
 /// The unit a batch is counted in.
@@ -454,6 +619,26 @@ pub enum ScheduleKind {
     InverseSquareRoot,
     /// It is multiplied by `factor` after `patience` validations without a better score.
     Plateau,
+}
+
+/// What is done when losses or gradients are not finite any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecoveryConfig {
+    /// After so many such updates in a row, go back to the last checkpoint before them, with a lower learning rate.
+    #[schemars(range(min = 1))]
+    pub after: u64,
+    /// Do so at most this many times in a training, then stop; 0 stops at once.
+    pub attempts: u64,
+    /// What the learning rate is multiplied by each time.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub factor: f64,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> Self {
+        Self { after: 20, attempts: 3, factor: 0.5 }
+    }
 }
 
 /// How translations are validated while training.

@@ -118,6 +118,14 @@ fn contradictions() {
         "hidden_without_attention",
         message("model = { attention = \"none\", attention_hidden = 9 }\n", &[])
     );
+    assert_snapshot!(
+        "hidden_of_dot_products",
+        message("model = { attention = \"general\", attention_hidden = 9 }\n", &[])
+    );
+    assert_snapshot!("dot_of_unequal_sizes", message("[model]\nattention = \"dot\"\ndecoder_hidden = 300\n", &[]));
+    let heads = "[model]\nattention = \"multi-head\"\n[model.attention_options]\nheads = 3\n";
+    assert_snapshot!("heads_that_do_not_divide", message(heads, &[]));
+    assert_snapshot!("window_of_additive", message("[model.attention_options]\nwindow = 5\n", &[]));
     let unknown = "[tokenizer]\nkind = \"wordlevel\"\n[model]\nattention = \"none\"\n";
     assert_snapshot!("replacement_without_attention", message(unknown, &[]));
     assert_snapshot!("no_translation", message("[translation]\nmax_ratio = 0\nmax_extra = 0\n", &[]));

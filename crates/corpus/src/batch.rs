@@ -1,6 +1,7 @@
 //! Padded arrays of token ids: what one update or one validation step takes.
 
 use crate::dataset::{Dataset, Example};
+use crate::guide::TokenLink;
 use crate::tokenizer::{BOS, PAD};
 
 /// Sequences of ids side by side, filled up with [`PAD`] to the length of the longest.
@@ -53,6 +54,8 @@ pub struct Batch {
     pub target_in: Padded,
     /// What the decoder should answer, the target with `</s>`, `[tgt_len, batch]`.
     pub target_out: Padded,
+    /// The links of the examples, in the order of the columns; empty where no example of the data set has any.
+    pub links: Vec<Vec<TokenLink>>,
 }
 
 impl Batch {
@@ -72,7 +75,41 @@ impl Batch {
             source: Padded::new(&sources),
             target_in: Padded::new(&targets.iter().map(|target| shift(target)).collect::<Vec<_>>()),
             target_out: Padded::new(&targets),
+            links: match dataset.has_links() {
+                true => examples.iter().map(|(_, example)| example.links.clone()).collect(),
+                false => Vec::new(),
+            },
         }
+    }
+
+    /// What guided alignment teaches, `[tgt_len, batch, src_len]`: the distribution a_i over the source tokens that target token i is
+    /// linked to, all alike, at row i + `later`. Where a pair has links, a token without is linked to the end of the source if
+    /// `unlinked` is set; else its row is zeros. None where no example has links.
+    pub fn guide(&self, later: usize, unlinked: bool) -> Option<Vec<f32>> {
+        let any = self.links.iter().any(|links| !links.is_empty());
+        any.then(|| self.guide_of(later, unlinked))
+    }
+
+    fn guide_of(&self, later: usize, unlinked: bool) -> Vec<f32> {
+        let (batch, src_len) = (self.source.sequences(), self.source.longest);
+        let mut guide = vec![0.0; self.target_out.longest * batch * src_len];
+        for (column, (links, &length)) in self.links.iter().zip(&self.target_out.lengths).enumerate() {
+            let mut linked = vec![0.0_f32; length];
+            links.iter().for_each(|&(_, target)| linked[target as usize] += 1.0);
+            let row = |target: usize| ((target + later) * batch + column) * src_len;
+            for &(source, target) in links {
+                let (source, target) = (source as usize, target as usize);
+                if target + later < length {
+                    guide[row(target) + source] = 1.0 / linked[target];
+                }
+            }
+            if unlinked && !links.is_empty() {
+                let end = self.source.lengths[column] - 1;
+                let taught = (0..length.saturating_sub(later)).filter(|&target| linked[target] == 0.0);
+                taught.for_each(|target| guide[row(target) + end] = 1.0);
+            }
+        }
+        guide
     }
 }
 
@@ -90,6 +127,34 @@ mod tests {
         let padded = Padded::new(&[vec![7, 8, 3], vec![9, 3]]);
         assert_eq!(padded.ids, [7, 9, 8, 3, 3, 0]);
         assert_eq!((padded.lengths.as_slice(), padded.longest, padded.tokens()), (&[3, 2][..], 3, 5));
+    }
+
+    #[test]
+    fn a_guide_is_a_distribution_for_each_linked_token() {
+        // Two pairs of lengths (3, 3) and (2, 2); the second target token of the first has no link.
+        let batch = Batch {
+            indices: vec![0, 1],
+            source: Padded::new(&[vec![5, 6, 3], vec![7, 3]]),
+            target_in: Padded::default(),
+            target_out: Padded::new(&[vec![5, 6, 3], vec![7, 3]]),
+            links: vec![vec![(0, 0), (1, 0), (2, 2)], vec![(0, 0), (1, 1)]],
+        };
+        let rows = |later, unlinked| -> Vec<Vec<f32>> {
+            batch.guide(later, unlinked).unwrap().chunks(3).map(<[f32]>::to_vec).collect()
+        };
+        let zeros = vec![0.0; 3];
+        let first = [vec![0.5, 0.5, 0.0], zeros.clone(), vec![0.0, 0.0, 1.0]];
+        let second = [vec![1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], zeros.clone()];
+        let columns = |i: usize| [first[i].clone(), second[i].clone()];
+        assert_eq!(rows(0, false), [columns(0), columns(1), columns(2)].concat());
+        let to_the_end = [vec![0.0, 0.0, 1.0], second[1].clone()];
+        assert_eq!(rows(0, true), [columns(0), to_the_end.clone(), columns(2)].concat());
+        // A step later; what no step is left for is gone.
+        let shifted = [[zeros.clone(), zeros.clone()], columns(0), [zeros.clone(), zeros.clone()]].concat();
+        assert_eq!(rows(1, false), shifted);
+        let last = [to_the_end[0].clone(), zeros.clone()];
+        assert_eq!(rows(1, true), [[zeros.clone(), zeros.clone()], columns(0), last].concat());
+        assert_eq!(Batch { links: vec![], ..batch }.guide(0, true), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Sentence pairs as token ids, in memory.
 //!
 //! The text itself streams by: two bytes stay of each token (four if a vocabulary has more than 65,536 entries), and eight a
-//! sentence.
+//! sentence. Links between tokens, where they are given, take eight bytes each.
 
+use rayon::prelude::*;
 use rnnsearch_config::DataConfig;
 
 use crate::error::CorpusError;
 use crate::filter::{Filter, FilterReport};
+use crate::guide::{TokenLink, token_links};
 use crate::pairs::Pair;
 use crate::tokenizer::{EOS, Vocabularies};
 
@@ -17,6 +19,8 @@ pub struct Example {
     pub source: Vec<u32>,
     /// The target sentence.
     pub target: Vec<u32>,
+    /// The links between their tokens, in order; none where no links are known.
+    pub links: Vec<TokenLink>,
 }
 
 /// Examples, numbered from 0 in the order of the corpora.
@@ -24,6 +28,7 @@ pub struct Example {
 pub struct Dataset {
     source: Sequences,
     target: Sequences,
+    links: Links,
 }
 
 impl Dataset {
@@ -35,6 +40,7 @@ impl Dataset {
         Self {
             source: Sequences::new(vocabularies.source.vocab_size()),
             target: Sequences::new(vocabularies.target.vocab_size()),
+            links: Links::default(),
         }
     }
 
@@ -97,6 +103,7 @@ impl Dataset {
         }
         self.source.push(&example.source);
         self.target.push(&example.target);
+        self.links.push(self.source.ends.len(), &example.links);
         Ok(())
     }
 
@@ -116,7 +123,13 @@ impl Dataset {
     ///
     /// If `index` is not below [`Dataset::len`].
     pub fn example(&self, index: u32) -> Example {
-        Example { source: self.source.get(index), target: self.target.get(index) }
+        let links = self.links.get(index).to_vec();
+        Example { source: self.source.get(index), target: self.target.get(index), links }
+    }
+
+    /// Whether any example has links.
+    pub fn has_links(&self) -> bool {
+        !self.links.links.is_empty()
     }
 
     /// The source tokens of an example, `</s>` included.
@@ -143,15 +156,48 @@ impl Dataset {
 /// Pairs that are encoded at a time.
 const CHUNK: usize = 1 << 14;
 
-fn encode(pairs: &[Pair], vocabularies: &Vocabularies) -> impl Iterator<Item = Example> {
-    let (sources, targets): (Vec<&str>, Vec<&str>) =
-        pairs.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).unzip();
-    let (sources, targets) = (vocabularies.source.encode_batch(&sources), vocabularies.target.encode_batch(&targets));
-    sources.into_iter().zip(targets).map(|(mut source, mut target)| {
+fn encode(pairs: &[Pair], vocabularies: &Vocabularies) -> Vec<Example> {
+    let encode = |pair: &Pair| {
+        let (mut source, mut target, links) = match &pair.links {
+            None => {
+                (vocabularies.source.encode_ids(&pair.source), vocabularies.target.encode_ids(&pair.target), Vec::new())
+            }
+            Some(links) => {
+                let (source, target) =
+                    (vocabularies.source.encode(&pair.source), vocabularies.target.encode(&pair.target));
+                let links = token_links(links, [&source, &target]);
+                (source.ids, target.ids, links)
+            }
+        };
         source.push(EOS);
         target.push(EOS);
-        Example { source, target }
-    })
+        Example { source, target, links }
+    };
+    pairs.par_iter().map(encode).collect()
+}
+
+/// The links of examples, one after the other. Nothing is kept of the examples before the first that has any.
+#[derive(Clone, Debug, Default)]
+struct Links {
+    links: Vec<TokenLink>,
+    ends: Vec<usize>,
+}
+
+impl Links {
+    /// Adds those of an example, which makes so many examples.
+    fn push(&mut self, examples: usize, links: &[TokenLink]) {
+        if !self.ends.is_empty() || !links.is_empty() {
+            self.ends.resize(examples, self.links.len());
+            self.links.extend(links);
+            self.ends[examples - 1] = self.links.len();
+        }
+    }
+
+    fn get(&self, index: u32) -> &[TokenLink] {
+        let end = |index: usize| self.ends.get(index).copied().unwrap_or(0);
+        let index = index as usize;
+        &self.links[index.checked_sub(1).map_or(0, end)..end(index)]
+    }
 }
 
 /// Sequences of ids, one after the other.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use crate::filter::FilterReport;
 
@@ -85,6 +84,18 @@ pub enum CorpusError {
         target_file: String,
         /// Its lines.
         target_lines: u64,
+    },
+    /// A line of a file of links holds something else.
+    #[error("{file}:{line}: `{word}` {reason}")]
+    Link {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// The word.
+        word: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A TSV line is not source, tab, target.
     #[error("{file}:{line}: {columns} column(s) where a line is source, one tab, target{}", tsv_remedy(*columns))]
@@ -170,14 +181,6 @@ pub enum CorpusError {
         file: String,
         /// What is wrong.
         reason: String,
-    },
-    /// A file could not be written.
-    #[error("cannot write `{}`: {reason}", file.display())]
-    Write {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        reason: io::Error,
     },
 }
 

@@ -9,6 +9,7 @@ use rnnsearch_config::CorpusConfig;
 use serde_json::Value;
 
 use crate::error::CorpusError;
+use crate::guide::{TokenLink, WordLinks, parse_links, words};
 use crate::lines::Lines;
 
 /// A source sentence, its translation, and where they stand.
@@ -18,6 +19,8 @@ pub struct Pair {
     pub source: String,
     /// The target sentence.
     pub target: String,
+    /// The links between their words, where they are given.
+    pub links: Option<WordLinks>,
     /// Where the pair was read.
     pub place: Place,
 }
@@ -73,13 +76,73 @@ impl Iterator for Pairs {
     }
 }
 
-enum Reader {
+/// A corpus, and its file of links, if it has one.
+struct Reader {
+    text: TextReader,
+    links: Option<Lines>,
+}
+
+impl Reader {
+    fn open(corpus: &CorpusConfig) -> Result<Self, CorpusError> {
+        let links = corpus.links.as_deref().map(Lines::open).transpose()?;
+        Ok(Self { text: TextReader::open(corpus)?, links })
+    }
+
+    /// The next pair with its links; there must be a line of links for each pair.
+    fn read(&mut self) -> Result<Option<Pair>, CorpusError> {
+        let pair = self.text.read()?;
+        let Some(lines) = &mut self.links else { return Ok(pair) };
+        match (pair, next_line(lines)?) {
+            (Some(pair), Some(line)) => Ok(Some(Pair { links: Some(links_of(lines, &line, &pair)?), ..pair })),
+            (None, None) => Ok(None),
+            (pair, _) => {
+                count_rest(lines)?;
+                let mut pairs = self.text.lines().line();
+                if pair.is_some() {
+                    while self.text.read()?.is_some() {}
+                    pairs = self.text.lines().line();
+                }
+                Err(CorpusError::UnequalLines {
+                    source_file: self.text.lines().name().to_string(),
+                    source_lines: pairs,
+                    target_file: lines.name().to_string(),
+                    target_lines: lines.line(),
+                })
+            }
+        }
+    }
+}
+
+/// The links of a line, between words that the pair has.
+fn links_of(lines: &Lines, line: &str, pair: &Pair) -> Result<WordLinks, CorpusError> {
+    let wrong = |word: String, reason: String| CorpusError::Link {
+        file: lines.name().to_string(),
+        line: lines.line(),
+        word,
+        reason,
+    };
+    let links = parse_links(line).map_err(|word| {
+        wrong(word.to_owned(), "is not SOURCE-TARGET with words counted from 0, as in 0-2".to_owned())
+    })?;
+    let words = [&pair.source, &pair.target].map(|text| words(text));
+    let [source, target] = words.each_ref().map(Vec::len);
+    let beyond = |(from, to): &&TokenLink| *from as usize >= source || *to as usize >= target;
+    match links.iter().find(beyond) {
+        Some((from, to)) => {
+            let reason = format!("is beyond the {source} and {target} words of {}", pair.place);
+            Err(wrong(format!("{from}-{to}"), reason))
+        }
+        None => Ok(WordLinks { words, links }),
+    }
+}
+
+enum TextReader {
     Files { source: Lines, target: Lines },
     Tsv(Lines),
     Jsonl { lines: Lines, source_field: String, target_field: String },
 }
 
-impl Reader {
+impl TextReader {
     fn open(corpus: &CorpusConfig) -> Result<Self, CorpusError> {
         let field = |name: &Option<String>, default: &str| name.clone().unwrap_or_else(|| default.to_owned());
         match (&corpus.source, &corpus.target, &corpus.tsv, &corpus.jsonl) {
@@ -108,7 +171,8 @@ impl Reader {
         let lines = self.lines();
         match pair {
             Some((source, target)) => {
-                Ok(Some(Pair { source, target, place: Place { file: lines.name().clone(), line: lines.line() } }))
+                let place = Place { file: lines.name().clone(), line: lines.line() };
+                Ok(Some(Pair { source, target, links: None, place }))
             }
             None if lines.line() == 0 => Err(CorpusError::EmptyFile { file: lines.name().to_string() }),
             None => Ok(None),

@@ -57,6 +57,16 @@ impl BatchPlan {
         Self::collect(Cutter { dataset, by, size }.cut(&order).into_iter().map(|range| &order[range]))
     }
 
+    /// The examples of a batch, in their order, in parts neither side of which has more tokens than this, padding included, except
+    /// for a single example that is longer by itself; all in one part if the limit is 0.
+    pub fn parts<'a>(dataset: &Dataset, batch: &'a [u32], tokens: usize) -> Vec<&'a [u32]> {
+        if tokens == 0 {
+            return vec![batch];
+        }
+        let cutter = Cutter { dataset, by: BatchBy::Tokens, size: tokens };
+        cutter.cut(batch).into_iter().map(|range| &batch[range]).collect()
+    }
+
     fn collect<'a>(batches: impl Iterator<Item = &'a [u32]>) -> Self {
         let mut plan = Self { order: Vec::new(), ends: Vec::new() };
         for batch in batches {

@@ -14,7 +14,7 @@ fn vocabularies() -> Vocabularies {
 }
 
 fn pair(source: &str, target: &str, line: u64) -> Pair {
-    Pair { source: source.into(), target: target.into(), place: Place { file: "a.de".into(), line } }
+    Pair { source: source.into(), target: target.into(), links: None, place: Place { file: "a.de".into(), line } }
 }
 
 /// Examples of the lengths given, `</s>` included, with ids that tell where they stand.
@@ -25,7 +25,7 @@ fn dataset(lengths: &[(usize, usize)]) -> Dataset {
             let ids = (0..length - 1).map(|position| 4 + ((number + position) % 10) as u32);
             ids.chain([EOS]).collect()
         };
-        dataset.push(&Example { source: side(source), target: side(target) }).expect("room");
+        dataset.push(&Example { source: side(source), target: side(target), links: vec![] }).expect("room");
     }
     dataset
 }
@@ -107,7 +107,7 @@ proptest! {
             sorted.sort_by_key(|&index| (std::cmp::Reverse((dataset.target_len(index), dataset.source_len(index))), index));
             prop_assert_eq!(&batch.indices, &sorted);
             for (column, &index) in batch.indices.iter().enumerate() {
-                let Example { source, target } = dataset.example(index);
+                let Example { source, target, .. } = dataset.example(index);
                 let shifted: Vec<u32> = [&[BOS], &target[..target.len() - 1]].concat();
                 for (padded, expected) in [(&batch.source, source), (&batch.target_in, shifted), (&batch.target_out, target)] {
                     prop_assert_eq!(padded.lengths[column], expected.len());
@@ -161,7 +161,7 @@ fn pairs_out_of_the_limits_are_left_out_and_counted() {
     ];
     let (dataset, report) = for_training(pairs, &data).expect("pairs");
     assert_eq!((dataset.len(), report.kept, report.total()), (2, 2, 8));
-    assert_eq!(dataset.example(1), Example { source: vec![5, 6, EOS], target: vec![5, 6, 7, 8, EOS] });
+    assert_eq!(dataset.example(1), Example { source: vec![5, 6, EOS], target: vec![5, 6, 7, 8, EOS], links: vec![] });
     assert_eq!(report.dropped(Reason::TooLong).examples[1].line, 8);
     assert_eq!(
         report.to_string(),
@@ -184,6 +184,6 @@ fn a_corpus_of_blank_lines_is_an_error() {
 #[test]
 fn validation_keeps_every_line() {
     let dataset = Dataset::for_validation(&[pair("", "", 1), pair("ab", "x", 2)], &vocabularies()).expect("room");
-    assert_eq!(dataset.example(0), Example { source: vec![EOS], target: vec![EOS] });
+    assert_eq!(dataset.example(0), Example { source: vec![EOS], target: vec![EOS], links: vec![] });
     assert_eq!((dataset.source_tokens(), dataset.target_tokens()), (4, 3));
 }

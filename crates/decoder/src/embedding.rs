@@ -24,6 +24,11 @@ impl Ids {
     pub fn new(ids: &[i32], batch: usize, device: &Device) -> Self {
         Self { host: ids.to_vec(), len: ids.len() / batch, batch, device: integers(ids, device) }
     }
+
+    /// The number of positions.
+    pub fn len(&self) -> usize {
+        self.len
+    }
 }
 
 /// The rows that will be looked up in tables, each named with the ids: by table, in ascending order.
@@ -66,15 +71,23 @@ impl Lookups {
 /// The loss of a batch.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    /// In nats, summed over target tokens: `[1]`.
+    /// The cross-entropy in nats, summed over target tokens: `[1]`.
     pub nats: Tensor<1>,
+    /// What is added for the sake of the alignments, weighted: `[1]`.
+    pub alignment: Option<Tensor<1>>,
+    /// What makes the gradients those of the expected loss, where attention draws positions: `[1]`.
+    pub(crate) penalty: Option<Tensor<1>>,
     pub(crate) lookups: Lookups,
+    /// The mean log p of a target token, with which attention that draws positions is [rewarded](RnnSearch::rewarded).
+    pub(crate) reward: Option<f64>,
 }
 
 impl Loss {
-    /// The gradients of the loss divided by `tokens`, for every parameter it depends on, by name.
+    /// The gradients of the whole loss divided by `tokens`, for every parameter it depends on, by name.
     pub fn gradients(&self, model: &RnnSearch, tokens: usize) -> BTreeMap<String, Gradient> {
-        let mut tape = self.nats.clone().div_scalar(tokens as f64).backward();
+        let more = [&self.alignment, &self.penalty].into_iter().flatten();
+        let whole = more.fold(self.nats.clone(), |sum, nats| sum + nats.clone());
+        let mut tape = whole.div_scalar(tokens as f64).backward();
         let mut gradients = dense_gradients(model, &mut tape);
         let mut tables: BTreeMap<&str, (Vec<i32>, Vec<Tensor<2>>)> = BTreeMap::new();
         for LookedUp { table, ids, rows } in &self.lookups.0 {
@@ -93,6 +106,23 @@ impl Loss {
             gradients.insert(table.into(), gradient);
         }
         gradients
+    }
+}
+
+impl Gradient {
+    /// The sum of two gradients of a parameter.
+    pub fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Dense(a), Self::Dense(b)) => Self::Dense(a + b),
+            (Self::Dense(dense), Self::Rows { rows, values }) | (Self::Rows { rows, values }, Self::Dense(dense)) => {
+                Self::Dense(add_rows(dense, &rows, values))
+            }
+            (Self::Rows { rows: a, values: of_a }, Self::Rows { rows: b, values: of_b }) => {
+                let ids: Vec<i32> = a.into_iter().chain(b).map(|row| row as i32).collect();
+                let (rows, values) = by_word(&ids, Tensor::cat(vec![of_a, of_b], 0));
+                Self::Rows { rows, values }
+            }
+        }
     }
 }
 

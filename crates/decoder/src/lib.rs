@@ -12,15 +12,20 @@
 //! ```
 //!
 //! The main text's g(y_{i-1}, s_i, c_i) reads the *new* state; the appendix prints s_{i-1} there. We follow the main text.
+//!
+//! Attention comes in other kinds, the recurrent layer in another form (`recurrent`), and the readout can be fed back; docs/attention.md
+//! explains them.
 
 mod attention;
 mod embedding;
 mod model;
 mod names;
+mod objective;
 mod readout;
 mod recurrent;
+mod reinforce;
 
-pub use attention::Attention;
 pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
 pub use names::{Gradient, ShapeMismatch, Values, check_shapes, load_parameters, parameter_name, parameters};
+pub use objective::{AlignmentTerms, Objective};

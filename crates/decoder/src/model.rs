@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
 use burn::prelude::*;
-use burn::tensor::TensorData;
 use burn::tensor::activation::log_softmax;
+use burn::tensor::{IndexingUpdateOp, TensorData};
 use rnnsearch_config::{Attention as AttentionKind, ModelConfig};
 use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Annotations, Encoder, Gru};
-use rnnsearch_kernels::{Dropout, Padding, output_loss};
+use rnnsearch_kernels::{Dropout, Padding, output_loss, plain};
 
-use crate::Attention;
+use crate::Objective;
+use crate::attention::{Attention, Draw, Past};
 use crate::embedding::{Ids, Lookups, Loss, rows_of};
 use crate::readout::Readout;
-use crate::recurrent::{AttendingLayer, Seen, upper_sequence, upper_step};
+use crate::recurrent::{AttendingLayer, Decoded, Seen, StepInput, View, project_step, upper_sequence, upper_step};
+use crate::reinforce::Tries;
 
 /// The names of the embedding tables among the parameters.
 const SOURCE_EMBEDDING: &str = "source_embedding";
@@ -79,13 +81,55 @@ pub struct Batch {
     targets: Tensor<1, Int>,
     /// The number of real target tokens.
     pub target_tokens: usize,
+    /// What guided alignment teaches, `[tgt_len, batch, src_len]`.
+    guide: Option<Tensor<3>>,
 }
 
-/// The state of the decoder between two steps: one tensor `[rows, n]` a layer.
+/// The state of the decoder between two steps.
 #[derive(Clone, Debug)]
 pub struct DecoderState {
+    /// One tensor `[rows, n]` a layer.
     layers: Vec<Tensor<2>>,
     seen: Seen,
+    past: Past,
+    /// t_{i-1}, `[rows, l]`; only with input feeding.
+    fed: Option<Tensor<2>>,
+}
+
+/// All that is known before the decoder runs over known targets.
+struct Lesson<'a> {
+    /// E y_{i-1}, `[tgt_len, batch, m]`.
+    embedded: Tensor<3>,
+    start: DecoderState,
+    padding: &'a Padding,
+    draws: &'a [Draw],
+    /// Whether the alignments are wanted.
+    alignments: bool,
+}
+
+/// What came of known targets.
+pub(crate) struct Taught {
+    /// t_i, `[tgt_len, batch, l]`.
+    pub(crate) readout: Tensor<3>,
+    /// α_i, `[tgt_len, batch, src_len]`, 0 where the target is padding; none where they were neither wanted nor come by themselves.
+    pub(crate) alignments: Option<Tensor<3>>,
+    /// The positions that were picked: see [`Decoded`].
+    pub(crate) picked: Option<Tensor<3>>,
+}
+
+/// The dropout of a layer: of its states in the recurrent products, and of what comes from the layer below.
+#[derive(Clone, Debug)]
+struct Masks<const D: usize> {
+    recurrent: Option<Tensor<D>>,
+    below: Option<Tensor<D>>,
+}
+
+/// What comes out of a step of all layers and the readout.
+struct Advanced {
+    state: DecoderState,
+    /// t_i, `[rows, l]`.
+    readout: Tensor<2>,
+    decoded: Decoded<2>,
 }
 
 /// What a decoder step gives.
@@ -123,7 +167,25 @@ impl Batch {
             target_tokens: real.len(),
             targets: integers(&words, [words.len()], device),
             real: integers(&real, [real.len()], device),
+            guide: None,
         }
+    }
+
+    /// With what guided alignment teaches: for each target position a distribution over the source positions, or zeros,
+    /// `[tgt_len, batch, src_len]`, row by row.
+    pub fn guided(self, guide: Vec<f32>, device: &Device) -> Self {
+        let [tgt_len, batch] = [self.previous.len(), self.padding.lengths().len()];
+        let src_len = guide.len() / (tgt_len * batch);
+        let guide = Tensor::from_data(TensorData::new(guide, [tgt_len, batch, src_len]), device);
+        Self { guide: Some(guide), ..self }
+    }
+}
+
+impl Masks<3> {
+    /// Those of a step.
+    fn at(&self, step: usize) -> Masks<2> {
+        let at = |mask: &Option<Tensor<3>>| plain::mask_at(mask.as_ref(), step);
+        Masks { recurrent: at(&self.recurrent), below: at(&self.below) }
     }
 }
 
@@ -131,12 +193,12 @@ impl DecoderState {
     /// Row `rows[i]` of this state becomes row `i`: reorders, repeats and drops hypotheses together with their sources.
     pub fn select(&self, rows: &[usize]) -> Self {
         let index = self.index(rows);
-        Self { layers: self.selected(&index), seen: self.seen.select(&index) }
+        Self { seen: self.seen.select(&index), ..self.selected(&index) }
     }
 
     /// Like [`select`](Self::select), where every row keeps the source it had: only the states move.
     pub fn select_states(&self, rows: &[usize]) -> Self {
-        Self { layers: self.selected(&self.index(rows)), seen: self.seen.clone() }
+        self.selected(&self.index(rows))
     }
 
     fn index(&self, rows: &[usize]) -> Tensor<1, Int> {
@@ -144,8 +206,14 @@ impl DecoderState {
         integers(&rows, [rows.len()], &self.layers[0].device())
     }
 
-    fn selected(&self, index: &Tensor<1, Int>) -> Vec<Tensor<2>> {
-        self.layers.iter().map(|state| state.clone().select(0, index.clone())).collect()
+    fn selected(&self, index: &Tensor<1, Int>) -> Self {
+        let select = |tensor: &Tensor<2>| tensor.clone().select(0, index.clone());
+        Self {
+            layers: self.layers.iter().map(select).collect(),
+            seen: self.seen.clone(),
+            past: self.past.select(index),
+            fed: self.fed.as_ref().map(select),
+        }
     }
 }
 
@@ -172,7 +240,7 @@ impl RnnSearch {
             bridge: (0..config.decoder_layers)
                 .map(|_| Bridge { weight: init.dense(config.encoder_hidden, n), bias: init.zeros(n) })
                 .collect(),
-            attention: (config.attention == AttentionKind::Additive).then(|| Attention::new(config, init)),
+            attention: Attention::new(config, init),
             decoder: AttendingLayer::new(config, context, init),
             upper: (1..config.decoder_layers).map(|_| Gru::new(n, n, config.reset, init)).collect(),
             readout: Readout::new(config, context, init),
@@ -181,21 +249,82 @@ impl RnnSearch {
         }
     }
 
-    /// The cross-entropy of a batch.
-    ///
-    /// `smoothing` is the share of the target distribution that all words get equally. `dropout` is given while training.
-    pub fn loss(&self, batch: &Batch, config: &ModelConfig, smoothing: f64, mut dropout: Option<&mut Dropout>) -> Loss {
+    /// The loss of a batch. `dropout` is given while training; attention that leaves something to chance draws from it too.
+    pub fn loss(
+        &self,
+        batch: &Batch,
+        config: &ModelConfig,
+        objective: &Objective,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Loss {
+        let draws = match (&self.attention, dropout.as_deref_mut()) {
+            (Some(attention), Some(random)) => {
+                let size = [batch.previous.len(), batch.padding.lengths().len(), batch.source.ids.len()];
+                attention.draws(size, random, &self.output_bias.val().device())
+            }
+            _ => Vec::new(),
+        };
+        self.loss_of_draws(batch, config, objective, dropout, &draws)
+    }
+
+    /// The loss of a batch with given random choices of attention.
+    pub(crate) fn loss_of_draws(
+        &self,
+        batch: &Batch,
+        config: &ModelConfig,
+        objective: &Objective,
+        mut dropout: Option<&mut Dropout>,
+        draws: &[Draw],
+    ) -> Loss {
         let mut lookups = Lookups::default();
-        let readout = self.teach(batch, config, &mut lookups, dropout.as_deref_mut());
-        let [tgt_len, sentences, units] = readout.dims();
+        let terms = &objective.alignment;
+        let wanted = terms.any(batch.guide.is_some());
+        let taught = self.teach(batch, config, wanted, &mut lookups, dropout.as_deref_mut(), draws);
+        let [tgt_len, sentences, units] = taught.readout.dims();
         let readout = match dropout {
-            Some(d) => d.sequence(readout, config.dropout.readout, config.dropout.variational),
-            None => readout,
+            Some(d) => d.sequence(taught.readout, config.dropout.readout, config.dropout.variational),
+            None => taught.readout,
         };
         let readout = readout.reshape([tgt_len * sentences, units]);
         let readout = if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) };
-        let nats = output_loss(readout, self.output_weight(), self.output_bias.val(), batch.targets.clone(), smoothing);
-        Loss { nats, lookups }
+        let tries = match (&taught.alignments, taught.picked) {
+            (Some(alignments), Some(picked)) => {
+                let rewards = self.token_log_probs(readout.clone(), batch).reshape([tgt_len, sentences]);
+                Some(Tries { alignments: alignments.clone(), picked, rewards, real: batch.padding.real() })
+            }
+            _ => None,
+        };
+        let (weight, bias) = (self.output_weight(), self.output_bias.val());
+        let nats = output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing);
+        let alignment = taught.alignments.filter(|_| wanted).map(|alignments| {
+            let guide = batch.guide.as_ref().filter(|_| terms.guided > 0.0);
+            terms.loss(&alignments, guide, &batch.source.padding.real().swap_dims(0, 1))
+        });
+        let loss = Loss { nats, alignment, penalty: None, lookups, reward: None };
+        match (tries, self.attention.as_ref().and_then(Attention::hard)) {
+            (Some(tries), Some(hard)) => tries.teach(loss, hard, &config.attention_options),
+            _ => loss,
+        }
+    }
+
+    /// log p of every target token, without a gradient, 0 at padding: `[tgt_len * batch]`. `readout` is t_i of the real tokens.
+    fn token_log_probs(&self, readout: Tensor<2>, batch: &Batch) -> Tensor<1> {
+        let positions = batch.previous.len() * batch.padding.lengths().len();
+        let logits = readout.detach().matmul(self.output_weight().detach());
+        let log_probs = log_softmax(logits + self.output_bias.val().detach().unsqueeze(), 1);
+        let words = batch.targets.clone().reshape([batch.target_tokens, 1]);
+        let of_targets = log_probs.gather(1, words).reshape([batch.target_tokens]);
+        let zeros = Tensor::zeros([positions], &of_targets.device());
+        zeros.select_assign(0, batch.real.clone(), of_targets, IndexingUpdateOp::Add)
+    }
+
+    /// The model after the positions that its attention tried while computing `loss` were rewarded: see
+    /// [`Loss::reward`]. Other models stay as they are.
+    pub fn rewarded(mut self, loss: &Loss) -> Self {
+        if let (Some(Attention::Hard(hard)), Some(reward)) = (&self.attention, loss.reward) {
+            self.attention = Some(Attention::Hard(hard.clone().rewarded(reward)));
+        }
+        self
     }
 
     /// The annotations of a batch of sources.
@@ -220,9 +349,14 @@ impl RnnSearch {
 
     /// The state before the first target word, a row a source.
     pub fn start(&self, source: &Source, config: &ModelConfig) -> DecoderState {
-        let annotations = self.annotate(source, config);
+        self.start_from(self.annotate(source, config), &source.padding, config)
+    }
+
+    fn start_from(&self, annotations: Annotations, padding: &Padding, config: &ModelConfig) -> DecoderState {
         let layers = self.initial_states(&annotations);
-        DecoderState { layers, seen: self.see(annotations, &source.padding) }
+        let ([rows, _], device) = (layers[0].dims(), layers[0].device());
+        let fed = config.input_feeding.then(|| Tensor::zeros([rows, config.readout], &device));
+        DecoderState { layers, seen: self.see(annotations, padding), past: Past::default(), fed }
     }
 
     /// One decoder step: takes in the last word of every row, `[rows]`, and scores the next.
@@ -249,63 +383,139 @@ impl RnnSearch {
         let ids: Vec<i32> = previous.iter().map(|&id| id as i32).collect();
         let ids = integers(&ids, [ids.len()], &state.layers[0].device());
         let embedded = self.target_embedding().select(0, ids);
-        let (first, context, alignment) =
-            self.decoder.step(embedded.clone(), state.layers[0].clone(), seen, self.attention.as_ref(), config.reset);
-        let mut layers = vec![first];
-        for (gru, before) in self.upper.iter().zip(&state.layers[1..]) {
-            layers.push(upper_step(gru, layers[layers.len() - 1].clone(), before.clone(), config.reset));
-        }
-        let top = layers[layers.len() - 1].clone();
-        let seen = Tensor::cat(vec![top, context], 1);
-        let log_probs = self.log_probs(self.readout.forward(seen, embedded));
-        Step { state: DecoderState { layers, seen: state.seen.clone() }, log_probs, alignment }
+        let Advanced { state, readout, decoded } = self.advance(state, seen, embedded, &[], None, config);
+        Step { state, log_probs: self.log_probs(readout), alignment: decoded.alignment }
     }
 
-    /// The readout t_i of known targets, `[tgt_len, batch, l]`.
-    fn teach(
+    /// One step of all layers and the readout. `embedded` is E y_{i-1}, `[rows, m]`; `masks` has an entry a layer, or none.
+    fn advance(
+        &self,
+        state: &DecoderState,
+        seen: &Seen,
+        embedded: Tensor<2>,
+        masks: &[Masks<2>],
+        draw: Option<&Draw>,
+        config: &ModelConfig,
+    ) -> Advanced {
+        let recurrent = |layer: usize| masks.get(layer).and_then(|masks| masks.recurrent.clone());
+        let input = StepInput {
+            projected: project_step(&self.decoder.gru, embedded.clone()),
+            fed: state.fed.clone(),
+            state: state.layers[0].clone(),
+            dropout: recurrent(0),
+            past: &state.past,
+            draw,
+        };
+        let decoded = self.decoder.step(input, self.view(seen, config));
+        let ([rows, width], [_, n]) = (decoded.joined.dims(), state.layers[0].dims());
+        let mut top = decoded.joined.clone().slice([0..rows, 0..n]);
+        let mut layers = vec![top.clone()];
+        for (layer, (gru, before)) in (1..).zip(self.upper.iter().zip(&state.layers[1..])) {
+            let below = match masks.get(layer).and_then(|masks| masks.below.clone()) {
+                Some(mask) => top * mask,
+                None => top,
+            };
+            top = upper_step(gru, below, before.clone(), recurrent(layer), config.reset);
+            layers.push(top.clone());
+        }
+        let context = decoded.joined.clone().slice([0..rows, n..width]);
+        let readout = self.readout.forward(Tensor::cat(vec![top, context], 1), embedded);
+        let fed = state.fed.as_ref().map(|_| readout.clone());
+        let past = state.past.after(decoded.alignment.clone());
+        Advanced { state: DecoderState { layers, seen: state.seen.clone(), past, fed }, readout, decoded }
+    }
+
+    /// Runs over known targets.
+    pub(crate) fn teach(
         &self,
         batch: &Batch,
         config: &ModelConfig,
+        alignments: bool,
         lookups: &mut Lookups,
         mut dropout: Option<&mut Dropout>,
-    ) -> Tensor<3> {
-        let rates = &config.dropout;
+        draws: &[Draw],
+    ) -> Taught {
         let annotations = self.read(&batch.source, config, lookups, dropout.as_deref_mut());
-        let initial = self.initial_states(&annotations);
-        let seen = self.see(annotations, &batch.source.padding);
+        let start = self.start_from(annotations, &batch.source.padding, config);
         let embedded = lookups.embed(self.target_table(), self.target_embedding(), &batch.previous);
         let embedded = match dropout.as_deref_mut() {
-            Some(d) => d.sequence(embedded, rates.embedding, rates.variational),
+            Some(d) => d.sequence(embedded, config.dropout.embedding, config.dropout.variational),
             None => embedded,
         };
-        let [tgt_len, sentences, m] = embedded.dims();
-        let mask =
-            dropout.as_deref_mut().and_then(|d| d.recurrent(tgt_len, &initial[0], rates.recurrent, rates.variational));
-        let mut joined = self.decoder.forward(
-            embedded.clone(),
-            initial[0].clone(),
-            mask,
-            &batch.padding,
-            (&seen, self.attention.as_ref()),
-            config.reset,
-        );
-        let [_, n] = initial[0].dims();
+        let lesson = Lesson { embedded, start, padding: &batch.padding, draws, alignments };
+        let taught = match config.input_feeding {
+            true => self.teach_step_by_step(lesson, config, dropout),
+            false => self.teach_layer_by_layer(lesson, config, dropout),
+        };
+        let real = batch.padding.real().unsqueeze_dim::<3>(2);
+        Taught { alignments: taught.alignments.map(|alignments| alignments * real), ..taught }
+    }
+
+    /// Each layer runs over all targets before the next does, and then the readout.
+    fn teach_layer_by_layer(&self, lesson: Lesson, config: &ModelConfig, dropout: Option<&mut Dropout>) -> Taught {
+        let Lesson { embedded, start, padding, draws, alignments } = lesson;
+        let ([tgt_len, sentences, m], [_, n]) = (embedded.dims(), start.layers[0].dims());
+        let masks = self.masks(tgt_len, &start, config, dropout);
+        let (mask, initial) = (masks[0].recurrent.clone(), start.layers[0].clone());
+        let view = self.view(&start.seen, config);
+        let decoded = self.decoder.forward(embedded.clone(), initial, mask, (padding, alignments), view, draws);
+        let mut joined = decoded.joined;
         let [_, _, width] = joined.dims();
-        for (gru, initial) in self.upper.iter().zip(&initial[1..]) {
-            let mask =
-                dropout.as_deref_mut().and_then(|d| d.recurrent(tgt_len, initial, rates.recurrent, rates.variational));
+        for ((gru, initial), masks) in self.upper.iter().zip(&start.layers[1..]).zip(&masks[1..]) {
             let states = joined.clone().slice([0..tgt_len, 0..sentences, 0..n]);
-            let below = match dropout.as_deref_mut() {
-                Some(d) => d.sequence(states, rates.hidden, rates.variational),
+            let below = match &masks.below {
+                Some(mask) => states * mask.clone(),
                 None => states,
             };
-            let states = upper_sequence(gru, below, initial.clone(), mask, &batch.padding, config.reset);
+            let states = upper_sequence(gru, below, initial.clone(), masks.recurrent.clone(), padding, config.reset);
             joined = Tensor::cat(vec![states, joined.slice([0..tgt_len, 0..sentences, n..width])], 2);
         }
         let rows = tgt_len * sentences;
         let readout = self.readout.forward(joined.reshape([rows, width]), embedded.reshape([rows, m]));
-        let [_, units] = readout.dims();
-        readout.reshape([tgt_len, sentences, units])
+        let readout = readout.reshape([tgt_len, sentences, config.readout]);
+        Taught { readout, alignments: decoded.alignment, picked: decoded.picked }
+    }
+
+    /// All layers and the readout run over a target before the next comes: with input feeding they need each other.
+    fn teach_step_by_step(&self, lesson: Lesson, config: &ModelConfig, dropout: Option<&mut Dropout>) -> Taught {
+        let Lesson { embedded, start, draws, .. } = lesson;
+        let [tgt_len, _, _] = embedded.dims();
+        let masks = self.masks(tgt_len, &start, config, dropout);
+        let (mut state, mut readouts, mut steps) = (start, Vec::new(), Vec::new());
+        for step in 0..tgt_len {
+            let masks: Vec<Masks<2>> = masks.iter().map(|masks| masks.at(step)).collect();
+            let (embedded, seen) = (plain::at(&embedded, step), state.seen.clone());
+            let advanced = self.advance(&state, &seen, embedded, &masks, draws.get(step), config);
+            state = advanced.state;
+            readouts.push(advanced.readout);
+            steps.push(advanced.decoded);
+        }
+        let Decoded { alignment, picked, .. } = Decoded::stack(steps);
+        Taught { readout: Tensor::stack(readouts, 0), alignments: alignment, picked }
+    }
+
+    /// The dropout of every layer over known targets.
+    fn masks(
+        &self,
+        tgt_len: usize,
+        start: &DecoderState,
+        config: &ModelConfig,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Vec<Masks<3>> {
+        let rates = &config.dropout;
+        let mut draw = |rate: f64, state: &Tensor<2>| {
+            dropout.as_deref_mut().and_then(|d| d.recurrent(tgt_len, state, rate, rates.variational))
+        };
+        let of_layer = |(layer, state): (usize, &Tensor<2>)| {
+            let recurrent = draw(rates.recurrent, state);
+            let below = if layer == 0 { None } else { draw(rates.hidden, state) };
+            Masks { recurrent, below }
+        };
+        start.layers.iter().enumerate().map(of_layer).collect()
+    }
+
+    fn view<'a>(&'a self, seen: &'a Seen, config: &ModelConfig) -> View<'a> {
+        View { seen, attention: self.attention.as_ref(), reset: config.reset }
     }
 
     fn initial_states(&self, annotations: &Annotations) -> Vec<Tensor<2>> {
@@ -352,8 +562,8 @@ impl RnnSearch {
 /// The size of what the decoder sees at a step: both directions with attention, the forward one without.
 fn context_size(config: &ModelConfig) -> usize {
     match config.attention {
-        AttentionKind::Additive => 2 * config.encoder_hidden,
         AttentionKind::None => config.encoder_hidden,
+        _ => 2 * config.encoder_hidden,
     }
 }
 

@@ -102,7 +102,10 @@ pub fn parameter_name(path: &[String]) -> String {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["encoder", "layers", rest @ ..] => format!("encoder.{}", rest.join(".")),
-        ["decoder", "gru", field] | ["decoder", field] => format!("decoder.0.{field}"),
+        ["decoder", "gru", field] => format!("decoder.0.{field}"),
+        ["decoder", rest @ ..] => format!("decoder.0.{}", rest.join(".")),
+        // A model has one kind of attention: it is not named again.
+        ["attention", _kind, rest @ ..] => format!("attention.{}", rest.join(".")),
         ["upper", layer, field] => {
             let layer = layer.parse::<usize>().map_or_else(|_| layer.to_string(), |l| (l + 1).to_string());
             format!("decoder.{layer}.{field}")

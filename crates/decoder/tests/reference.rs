@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor};
 use rnnsearch_config::ModelConfig;
-use rnnsearch_decoder::{Batch, Gradient, ModelSettings, RnnSearch, Source, Values, load_parameters, parameters};
+use rnnsearch_decoder::{
+    AlignmentTerms, Batch, Gradient, ModelSettings, Objective, RnnSearch, Source, Values, load_parameters, parameters,
+};
 use rnnsearch_kernels::Dropout;
 use rnnsearch_kernels::device::DeviceName;
 use safetensors::SafeTensors;
@@ -80,6 +82,28 @@ impl Case {
         Batch::new(self.source(device), &self.previous(), &self.integers["target"], &self.lengths("target"), device)
     }
 
+    /// What the reference program makes small.
+    fn objective(&self) -> Objective {
+        Objective { smoothing: self.label_smoothing, ..Objective::default() }
+    }
+
+    /// That and every term that asks something of the alignments, with a guide in [`guided`](Self::guided).
+    fn taught(&self) -> Objective {
+        let alignment = AlignmentTerms { guided: 0.7, coverage: 0.4, doubly_stochastic: 0.3, entropy: 0.2 };
+        Objective { alignment, ..self.objective() }
+    }
+
+    /// The batch where word i of each target is linked to word i of the source, if it has so many.
+    fn guided(&self, device: &Device) -> Batch {
+        let (sources, targets) = (self.lengths("source"), self.lengths("target"));
+        let (batch, src_len) = (sources.len(), *sources.iter().max().unwrap());
+        let mut guide = vec![0.0; self.integers["target"].len() * src_len];
+        for (b, length) in sources.iter().zip(&targets).map(|(source, target)| *source.min(target)).enumerate() {
+            (0..length).for_each(|i| guide[(i * batch + b) * src_len + i] = 1.0);
+        }
+        self.batch(device).guided(guide, device)
+    }
+
     fn expected(&self, name: &str) -> &[f32] {
         &self.floats[name].1
     }
@@ -126,7 +150,7 @@ fn loss_and_all_gradients_are_those_of_the_reference() {
         let device = device.autodiff();
         let model = case.model(&device);
         let batch = case.batch(&device);
-        let loss = model.loss(&batch, &case.settings.config, case.label_smoothing, None);
+        let loss = model.loss(&batch, &case.settings.config, &case.objective(), None);
         let mean = values(loss.nats.clone())[0] / batch.target_tokens as f32;
         assert_close(&format!("{} loss", case.name), &[mean], case.expected("loss"), 1e-5, 1.0);
         let gradients = loss.gradients(&model, batch.target_tokens);
@@ -201,9 +225,8 @@ fn gradients_are_the_slopes_of_the_loss() {
             config.dropout.variational = variational;
             (config.dropout.embedding, config.dropout.recurrent) = (rate, rate);
             (config.dropout.hidden, config.dropout.readout) = (rate, rate);
-            let batch = case.batch(&device);
-            let loss =
-                |model: &RnnSearch| model.loss(&batch, &config, case.label_smoothing, Some(&mut Dropout::new(3, 5)));
+            let (batch, objective) = (case.guided(&device), case.taught());
+            let loss = |model: &RnnSearch| model.loss(&batch, &config, &objective, Some(&mut Dropout::new(3, 5)));
             let model = case.model(&device);
             let slopes = loss(&model).gradients(&model, 1);
             let all = parameters(&model);
@@ -221,7 +244,8 @@ fn gradients_are_the_slopes_of_the_loss() {
                     values.iter_mut().enumerate().for_each(|(i, value)| *value += by * direction(name, i));
                 }
                 let model = load_parameters(RnnSearch::blank(&case.settings, &device), moved).unwrap();
-                f64::from(values(loss(&model).nats)[0])
+                let loss = loss(&model);
+                f64::from(values(loss.nats)[0] + loss.alignment.map_or(0.0, |nats| values(nats)[0]))
             };
             let epsilon = 3e-4;
             let difference = (moved(epsilon) - moved(-epsilon)) / (2.0 * f64::from(epsilon));

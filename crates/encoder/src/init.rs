@@ -36,6 +36,11 @@ impl Init {
         Param::from_tensor(Tensor::zeros([size], &self.device))
     }
 
+    /// A vector whose elements begin as `value`.
+    pub fn filled(&mut self, size: usize, value: f64) -> Param<Tensor<1>> {
+        Param::from_tensor(Tensor::full([size], value, &self.device))
+    }
+
     /// A table of `words` embeddings of size `m`.
     pub fn embedding(&mut self, words: usize, m: usize) -> Param<Tensor<2>> {
         let deviation = match self.method {

@@ -20,7 +20,7 @@ pub(crate) enum Engine {
         /// What words it is to be among; where there are several networks, all.
         shortlist: Option<Shortlist>,
     },
-    /// Tensor operations, on any device; each network with its settings.
+    /// Tensor operations, on any device and for all kinds of networks; each with its settings.
     Plain { networks: Vec<(RnnSearch, ModelConfig)>, device: Device },
 }
 
@@ -49,16 +49,17 @@ pub(crate) trait Task: Sync {
 }
 
 impl Engine {
-    /// The engine for a device.
+    /// The engine for a device: the packed one on the CPU, if it knows all of the models.
     pub(crate) fn new(models: &[Model], device: &Device) -> Self {
+        let known = models.iter().all(Model::can_be_packed);
         match kernel_of(device) {
-            Kernel::Fused => {
+            Kernel::Fused if known => {
                 let shortlist = models[0].shortlist.clone().filter(|_| models.len() == 1);
                 let network =
                     |model: &Model| Network::new(&model.parameters(), model.config.model.reset, shortlist.is_some());
                 Self::Packed { networks: models.iter().map(network).collect(), shortlist }
             }
-            Kernel::Plain => {
+            _ => {
                 let network = |model: &Model| (model.network(device), model.config.model.clone());
                 Self::Plain { networks: models.iter().map(network).collect(), device: device.clone() }
             }
@@ -232,7 +233,7 @@ mod tests {
     use std::sync::Arc;
 
     use rnnsearch_alignment::Link;
-    use rnnsearch_config::{Attention, Initialization, Reset, StopRule, TranslationConfig};
+    use rnnsearch_config::{Attention, Decoder, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
     use rnnsearch_decoder::{ModelSettings, parameters};
     use rnnsearch_numeric::network::Parameter;
@@ -263,7 +264,10 @@ mod tests {
             ModelConfig { attention: Attention::None, decoder_layers: 2, ..base.clone() },
             ModelConfig { share_embeddings: true, ..base.clone() },
             ModelConfig { share_embeddings: true, tie_output: true, ..base.clone() },
-            ModelConfig { tie_output: true, ..base },
+            ModelConfig { tie_output: true, ..base.clone() },
+            ModelConfig { decoder: Decoder::Conditional, decoder_layers: 2, ..base.clone() },
+            ModelConfig { decoder: Decoder::Conditional, reset: Reset::Before, ..base.clone() },
+            ModelConfig { decoder: Decoder::Conditional, attention: Attention::None, ..base },
         ]
     }
 
@@ -318,7 +322,7 @@ mod tests {
     fn engines_find_the_same_translations_whatever_the_company() {
         let sources = sentences(9, 1);
         let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
-        for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5]) {
+        for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5, 3, 5, 2]) {
             let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
             (options.beam_size, options.max_ratio, options.max_extra) = (beam_size, 1.5, 3);
             let free = Constraints::default();
@@ -340,6 +344,29 @@ mod tests {
                 assert!(on(threads, &|| search(&packed, &sources, &options)) == found, "{threads} threads");
                 let alone = || sources.iter().flat_map(|source| search(&packed, &[source], &options)).collect();
                 assert!(on(threads, &alone) == found, "alone on {threads} threads");
+            }
+        }
+    }
+
+    /// The engine for any kind.
+    fn plain(config: &ModelConfig) -> Engine {
+        let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: WORDS };
+        let device = Device::flex();
+        Engine::Plain { networks: vec![(RnnSearch::new(&settings, 5, &device), config.clone())], device }
+    }
+
+    /// That the second word looks at the first alone, the third not at it, the fourth not at the second, if they are there.
+    fn assert_steered(sources: &[&[u32]], found: &[Vec<crate::Hypothesis>], begins: impl Fn(u32) -> bool) {
+        for (source, hypothesis) in sources.iter().zip(found).flat_map(|(s, all)| all.iter().map(move |h| (s, h))) {
+            let mut words = 0;
+            for (position, (&word, row)) in hypothesis.ids.iter().zip(&hypothesis.alignment).enumerate() {
+                words += usize::from(position == 0 || begins(word));
+                match words - 1 {
+                    1 if source.len() > 1 => assert!(row[0] == 1.0 && row[1..].iter().all(|weight| *weight == 0.0)),
+                    2 if source.len() > 1 => assert_eq!(row[0], 0.0),
+                    3 if source.len() > 2 => assert_eq!(row[1], 0.0),
+                    _ => {}
+                }
             }
         }
     }
@@ -371,19 +398,29 @@ mod tests {
                     assert!(a.ids == b.ids && close(a.score, b.score), "{a:?} {b:?}");
                 }
             }
-            for (source, hypothesis) in sources.iter().zip(&found).flat_map(|(s, all)| all.iter().map(move |h| (s, h)))
-            {
-                let mut words = 0;
-                for (position, (&word, row)) in hypothesis.ids.iter().zip(&hypothesis.alignment).enumerate() {
-                    words += usize::from(position == 0 || begins(word));
-                    match words - 1 {
-                        1 if source.len() > 1 => assert!(row[0] == 1.0 && row[1..].iter().all(|weight| *weight == 0.0)),
-                        2 if source.len() > 1 => assert_eq!(row[0], 0.0),
-                        3 if source.len() > 2 => assert_eq!(row[1], 0.0),
-                        _ => assert!(row[0] > 0.0),
-                    }
-                }
-            }
+            assert_steered(&sources, &found, begins);
+            assert!(found.iter().flatten().all(|hypothesis| hypothesis.alignment[0][0] > 0.0));
+        }
+        for attention in [
+            Attention::NormedAdditive,
+            Attention::Dot,
+            Attention::ScaledDot,
+            Attention::General,
+            Attention::Concat,
+            Attention::Cosine,
+            Attention::Location,
+            Attention::LocalM,
+            Attention::Hard,
+            Attention::MultiHead,
+            Attention::Hops,
+            Attention::Sparsemax,
+        ] {
+            assert!(attention.can_be_steered());
+            let mut config = ModelConfig { attention, decoder_hidden: 34, attention_hidden: 8, ..kinds()[0].clone() };
+            // Smaller than the way to a word that is pinned.
+            config.attention_options.window = 1;
+            let plain = plain(&config);
+            assert_steered(&sources, &search(&plain, &sources, &constraints, &options), begins);
         }
     }
 

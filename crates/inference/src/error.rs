@@ -97,6 +97,14 @@ pub enum RequestError {
     /// Links for a model that does not align.
     #[error("the model has no attention to steer: use one trained with model.attention = \"additive\"")]
     NoAttention,
+    /// Links for a model whose attention does not follow energies alone.
+    #[error(
+        "attention of the kind {kind} goes its own way and cannot be steered: use a model trained with model.attention = \"additive\""
+    )]
+    NotSteerable {
+        /// The kind, as the configuration names it.
+        kind: String,
+    },
     /// Links for a text that is too long to be translated at once.
     #[error(
         "links need a text that is translated at once: this one has {tokens} tokens, more than translation.max_source_length = {limit}; give its sentences one by one"

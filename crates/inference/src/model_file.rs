@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memmap2::Mmap;
-use rnnsearch_config::{Config, DataConfig};
+use rnnsearch_config::{Attention, Config, DataConfig, TrainingConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
 use rnnsearch_numeric::network::{Parameter, Parameters};
@@ -42,6 +42,7 @@ pub struct Model {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
     format: u32,
     blake3: String,
@@ -100,6 +101,13 @@ impl Model {
     /// The form of its matrices.
     pub fn form(&self) -> Form {
         self.parameters().get("source_embedding").map_or(Form::Float32, form_of)
+    }
+
+    /// Whether the packed network for the CPU can compute it, which alone makes use of shortlists and of integers; tensor
+    /// operations compute any model.
+    pub fn can_be_packed(&self) -> bool {
+        let model = &self.config.model;
+        matches!(model.attention, Attention::Additive | Attention::None) && !model.input_feeding
     }
 
     /// Whether another model has the same vocabularies, so that both can translate together.
@@ -244,7 +252,8 @@ fn model_path(path: &Path) -> Result<PathBuf, InferenceError> {
 /// A configuration without the paths of the machine it was trained on.
 fn portable(config: &Config) -> Config {
     let data = DataConfig { train: Vec::new(), validation: None, ..config.data.clone() };
-    Config { data, ..config.clone() }
+    let training = TrainingConfig { from: None, ..config.training.clone() };
+    Config { data, training, ..config.clone() }
 }
 
 fn hash<'a>(header: &Header, tensors: impl Iterator<Item = (&'a str, &'a [usize], &'a [u8])>) -> String {

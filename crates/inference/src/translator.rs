@@ -26,6 +26,8 @@ pub struct Translator {
     form: Form,
     units: Arc<Units>,
     engine: Engine,
+    /// A kind of attention among those of the models that does not follow links.
+    not_steerable: Option<Attention>,
 }
 
 /// How to translate.
@@ -163,9 +165,11 @@ impl Translator {
             "models have the same vocabularies"
         );
         let (engine, form) = (Engine::new(&models, device), models[0].form());
+        let mut kinds = models.iter().map(|model| model.config.model.attention);
+        let not_steerable = kinds.find(|kind| *kind != Attention::None && !kind.can_be_steered());
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
         let units = Arc::new(Units::new(&vocabularies.target));
-        Self { config, vocabularies, form, units, engine }
+        Self { config, vocabularies, form, units, engine, not_steerable }
     }
 
     /// The settings of the model.
@@ -232,6 +236,9 @@ impl Translator {
         }
         if self.config.model.attention == Attention::None {
             return Err(RequestError::NoAttention);
+        }
+        if let Some(kind) = self.not_steerable {
+            return Err(RequestError::NotSteerable { kind: serde_json::json!(kind).to_string() });
         }
         let (tokens, limit) = (self.vocabularies.source.encode_ids(text).len(), options.max_source_length);
         if tokens > limit { Err(RequestError::LinksInPieces { tokens, limit }) } else { Ok(()) }

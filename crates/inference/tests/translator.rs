@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use rnnsearch_config::{Attention, Config, TokenizerKind};
+use rnnsearch_alignment::Link;
+use rnnsearch_config::{Attention, Config, Decoder, TokenizerKind};
 use rnnsearch_corpus::{EOS, Vocabularies};
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::{
-    Form, InferenceError, Model, Request, Sampling, ShortlistCounts, TranslateOptions, Translation, Translator,
+    Form, InferenceError, Model, Request, RequestError, Sampling, ShortlistCounts, TranslateOptions, Translation,
+    Translator,
 };
 use rnnsearch_numeric::network::Parameter;
 
@@ -29,6 +31,46 @@ fn config() -> Config {
     config.model.attention_hidden = 5;
     config.model.readout = 8;
     config
+}
+
+/// A model of every kind of attention, in one decoder or another.
+fn family() -> Vec<Config> {
+    use Attention::{
+        Additive, Concat, Cosine, Dot, General, Hard, Hops, LocalM, LocalP, Location, Monotonic, MultiHead, None,
+        NormedAdditive, ScaledDot, Sparsemax,
+    };
+    let kinds = [
+        Additive,
+        None,
+        NormedAdditive,
+        Dot,
+        ScaledDot,
+        General,
+        Concat,
+        Cosine,
+        Location,
+        LocalM,
+        LocalP,
+        Hard,
+        Monotonic,
+        MultiHead,
+        Hops,
+        Sparsemax,
+        Additive,
+        None,
+        Additive,
+    ];
+    let of_kind = |(number, attention): (usize, Attention)| {
+        let mut config = config();
+        let model = &mut config.model;
+        (model.attention, model.decoder_hidden, model.attention_hidden) = (attention, 12, 8);
+        if number >= 2 && number % 3 != 1 {
+            model.decoder = Decoder::Conditional;
+        }
+        model.input_feeding = number >= 2 && number % 2 == 0;
+        config
+    };
+    (0..).zip(kinds).map(of_kind).collect()
 }
 
 fn model(config: &Config, seed: u64) -> Model {
@@ -245,9 +287,7 @@ fn what_is_no_model_says_so() {
 
 #[test]
 fn company_changes_nothing() {
-    for attention in [Attention::Additive, Attention::None] {
-        let mut config = config();
-        config.model.attention = attention;
+    for config in family() {
         let translator = opinionated(&config);
         let mut sources: Vec<&str> = TEXT.iter().map(|(source, _)| *source).chain(["", "cat", "  "]).collect();
         let together = texts(&translator.translate(&sources, &options(64)));
@@ -278,6 +318,49 @@ fn blank_text_stays_blank_and_candidates_are_ranked() {
         let length = candidate.length as f64;
         assert!((candidate.score * length - candidate.log_prob).abs() < 1e-9);
     }
+}
+
+#[test]
+fn every_model_translates_by_the_engine_that_knows_it() {
+    for config in family() {
+        let translator = opinionated(&config);
+        let model = &config.model;
+        let packed = matches!(model.attention, Attention::Additive | Attention::None) && !model.input_feeding;
+        assert_eq!(translator.operations().is_some(), packed, "{:?}", config.model);
+        let translation = translator.translate(&["the small house"], &options(4)).remove(0);
+        let candidate = &translation.candidates[0];
+        assert_eq!(candidate.alignment.is_some(), config.model.attention != Attention::None);
+        let (forced, _) = translator.force(&[("the small house", "la petite maison")], 8).remove(0);
+        assert!(forced.log_prob() < 0.0 && candidate.log_prob < 0.0);
+    }
+    // One that it does not know takes the others along.
+    let config = family().pop().unwrap();
+    let both = vec![model(&family()[0], 1), model(&config, 1)];
+    assert!(Translator::ensemble(both, &Device::flex()).operations().is_none());
+}
+
+#[test]
+fn models_that_go_their_own_way_are_not_steered() {
+    let request = |text: &str| {
+        let mut request = Request::from(text);
+        request.pinned = vec![Link { source: 0, target: 0 }];
+        request
+    };
+    for config in family() {
+        let checked = opinionated(&config).check(&request("a cat"), &options(1));
+        match config.model.attention {
+            Attention::None => assert_eq!(checked, Err(RequestError::NoAttention)),
+            kind @ (Attention::LocalP | Attention::Monotonic) => {
+                let told = checked.unwrap_err().to_string();
+                let named = if kind == Attention::LocalP { "\"local-p\"" } else { "\"monotonic\"" };
+                assert!(told.contains(named) && told.contains("\"additive\""), "{told}");
+            }
+            _ => assert_eq!(checked, Ok(())),
+        }
+    }
+    let monotonic = family().into_iter().find(|config| config.model.attention == Attention::Monotonic).unwrap();
+    let both = Translator::ensemble(vec![model(&config(), 1), model(&monotonic, 1)], &Device::flex());
+    assert!(matches!(both.check(&request("a cat"), &options(1)), Err(RequestError::NotSteerable { .. })));
 }
 
 #[test]

@@ -71,10 +71,15 @@ impl Step {
         let annotations = Tensor::cat(vec![ahead, back], 2).swap_dims(0, 1);
         let keys = annotations.clone().reshape([BATCH * LEN, 2 * n]).matmul(self.key_weight.clone());
         let memory = Memory { annotations, keys: keys.reshape([BATCH, LEN, n]), bias: self.padding.energy_bias() };
-        let teacher =
-            Teacher { projected, initial: self.initial.clone(), dropout: None, padding: self.padding.clone() };
+        let teacher = Teacher {
+            projected,
+            initial: self.initial.clone(),
+            dropout: None,
+            padding: self.padding.clone(),
+            alignments: false,
+        };
         let decoder = if fused { decoder_sequence } else { plain::decoder_sequence };
-        let states = decoder(teacher, &memory, &self.attention, &self.recurrent).slice([0..LEN, 0..BATCH, 0..n]);
+        let states = decoder(teacher, &memory, &self.attention, &self.recurrent, None).slice([0..LEN, 0..BATCH, 0..n]);
         let loss = if fused { output_loss } else { plain::output_loss };
         let readout = states.reshape([LEN * BATCH, n]);
         let loss = loss(readout, self.output_weight.clone(), self.output_bias.clone(), self.targets.clone(), 0.1)

@@ -1,4 +1,4 @@
-//! Adam and the length of gradients, on flattened parameters.
+//! Adam, averages of weights and the length of gradients, on flattened parameters.
 //!
 //! These tensors take no part in differentiation: parameters and gradients come without their autodiff association.
 
@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, NdArray, backend_extension};
 use burn::prelude::*;
 pub use rnnsearch_numeric::adam::Adam;
-use rnnsearch_numeric::adam::{Table, sum_of_squares as sum_on_host};
+use rnnsearch_numeric::adam::{Table, average as average_on_host, sum_of_squares as sum_on_host};
 
 use crate::fused::host::{Host, size};
 use crate::profile::{Operation, timed};
@@ -73,6 +73,18 @@ pub fn catch_up(
         missed,
         updates,
     ))
+}
+
+/// An average moved towards a parameter, by a share of the way; on the CPU in place, where nobody else holds it.
+pub fn average(average: Tensor<1>, parameter: Tensor<1>, share: f32) -> Tensor<1> {
+    match kernel_of(&parameter.device()) {
+        Kernel::Fused => Tensor::from_dispatch(<Dispatch as HostOperations>::average(
+            average.into_dispatch(),
+            parameter.into_dispatch(),
+            share,
+        )),
+        Kernel::Plain => average.clone() + (parameter - average) * share,
+    }
 }
 
 /// The length of all gradients as one vector.
@@ -141,6 +153,8 @@ trait HostOperations: Backend {
         updates: Arc<Vec<Adam>>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    fn average(average: FloatTensor<Self>, parameter: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
+
     fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -207,6 +221,13 @@ macro_rules! on_host {
                 in_place::<Self>(parameter, first, second, width, |table| table.catch_up(&missed, &updates))
             }
 
+            fn average(average: FloatTensor<Self>, parameter: FloatTensor<Self>, share: f32) -> FloatTensor<Self> {
+                let shape = [size(&average, 0)];
+                let (mut average, parameter) = (Self::into_vec(average), Self::contiguous(parameter));
+                timed(Operation::Optimizer, || average_on_host(&mut average, Self::slice(&parameter), share));
+                Self::tensor(average, &shape)
+            }
+
             fn squares(gradient: FloatTensor<Self>) -> FloatTensor<Self> {
                 let gradient = Self::contiguous(gradient);
                 let sum = timed(Operation::Optimizer, || sum_on_host(Self::slice(&gradient)));
@@ -238,6 +259,9 @@ mod tests {
                 let difference = (fused - plain).abs().max().into_scalar::<f32>();
                 assert!(difference < 1e-6, "{difference}");
             }
+            let moved = average(tensor(0.0), tensor(1.0), 0.25);
+            let expected = tensor(0.0) * 0.75 + tensor(1.0) * 0.25;
+            assert!((moved - expected).abs().max().into_scalar::<f32>() < 1e-6);
             let length = norm(&[tensor(0.0), tensor(1.0)]);
             let expected = (tensor(0.0).square().sum() + tensor(1.0).square().sum()).sqrt().into_scalar::<f32>();
             assert!((length - f64::from(expected)).abs() < 1e-3);

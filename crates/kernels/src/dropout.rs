@@ -1,4 +1,4 @@
-//! Dropout masks, drawn on the host so that every device drops the same units.
+//! Dropout masks and other random numbers of an update, drawn on the host so that they are the same on every device.
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 /// The units that a thread draws at a time.
 const CHUNK: usize = 1 << 13;
 
-/// A stream of dropout masks that depends on its seed alone.
+/// A stream of dropout masks and other random numbers that depends on its seed alone.
 #[derive(Debug)]
 pub struct Dropout {
     random: ChaCha8Rng,
@@ -42,6 +42,19 @@ impl Dropout {
         });
         self.random.set_word_pos(begin + mask.len().div_ceil(2) as u128);
         Tensor::from_data(TensorData::new(mask, shape), device)
+    }
+
+    /// `count` numbers, uniform over [0, 1).
+    pub fn uniform(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| (self.random.next_u32() >> 8) as f32 / (1u32 << 24) as f32).collect()
+    }
+
+    /// Numbers of N(0, 1), by Box and Muller.
+    pub fn normal<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
+        let count = shape.iter().product::<usize>();
+        let uniform = self.uniform(2 * count);
+        let one = |pair: &[f32]| (-2.0 * (1.0 - pair[0]).ln()).sqrt() * (std::f32::consts::TAU * pair[1]).cos();
+        Tensor::from_data(TensorData::new(uniform.chunks_exact(2).map(one).collect::<Vec<f32>>(), shape), device)
     }
 
     /// Drops units of a sequence `[len, batch, features]`; with `variational`, the same ones at every position.
@@ -79,5 +92,13 @@ mod tests {
         let mean = first.iter().sum::<f32>() / size as f32;
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         assert_ne!(bits([size], &mut Dropout::new(1, 3)), first);
+    }
+
+    #[test]
+    fn normal_numbers_have_their_mean_and_deviation() {
+        let numbers = Dropout::new(1, 2).normal([20_000], &Device::flex()).try_into_vec_as::<f32>().unwrap();
+        let mean = numbers.iter().sum::<f32>() / numbers.len() as f32;
+        let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / numbers.len() as f32;
+        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05, "mean {mean}, variance {variance}");
     }
 }

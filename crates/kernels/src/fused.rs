@@ -15,7 +15,9 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::prelude::*;
 use burn::tensor::FloatDType;
 
-use crate::{AttentionWeights, Direction, Memory, Padding, Precision, ReadoutWeights, Recurrent, Reset, Teacher};
+use crate::{
+    AttentionWeights, Direction, Memory, Padding, Precision, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
+};
 use operations::{DecoderForm, FusedOperations, GruForm, LossForm};
 
 /// What computes the recurrent operations.
@@ -78,7 +80,11 @@ pub(crate) fn decoder_sequence(
     memory: &Memory,
     attention: &AttentionWeights,
     recurrent: &Recurrent,
+    second: Option<&SecondUnit>,
 ) -> Tensor<3> {
+    // The operation takes the same number of tensors for both: where there is no second unit, nothing looks at its own.
+    let device = recurrent.weight.device();
+    let unit = second.map_or_else(|| SecondUnit::blank(&device), SecondUnit::clone);
     Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_decoder(
         teacher.projected.into_dispatch(),
         teacher.initial.into_dispatch(),
@@ -90,10 +96,15 @@ pub(crate) fn decoder_sequence(
         attention.context.clone().into_dispatch(),
         recurrent.weight.clone().into_dispatch(),
         bias_of(recurrent).into_dispatch(),
+        unit.input_bias.into_dispatch(),
+        unit.recurrent.weight.clone().into_dispatch(),
+        bias_of(&unit.recurrent).into_dispatch(),
         DecoderForm {
+            conditional: second.is_some(),
             lengths: lengths_of(&teacher.padding),
             dropout: teacher.dropout.map(on_host),
             reset: recurrent.reset,
+            alignments: teacher.alignments,
         },
     ))
 }
@@ -139,6 +150,17 @@ pub(crate) fn output_loss(
         bias.into_dispatch(),
         LossForm { targets, smoothing: smoothing as f32 },
     ))
+}
+
+impl SecondUnit {
+    /// Stands for none.
+    fn blank(device: &Device) -> Self {
+        let weight = Tensor::zeros([1, 3], device);
+        Self {
+            input_bias: Tensor::zeros([3], device),
+            recurrent: Recurrent { weight, bias: None, reset: Reset::Before },
+        }
+    }
 }
 
 /// The lengths of a batch, where some sentence has padding.

@@ -74,6 +74,15 @@ pub struct AttentionWeights {
     pub context: Tensor<2>,
 }
 
+/// The second unit of a conditional decoder, which takes the context where a plain decoder's one unit does.
+#[derive(Clone, Debug)]
+pub struct SecondUnit {
+    /// What is added to the context's part of the three gates, `[3n]`.
+    pub input_bias: Tensor<1>,
+    /// Its recurrent half; the reset gate acts where the first unit's does.
+    pub recurrent: Recurrent,
+}
+
 /// The known side of a decoder that is told the previous target words.
 #[derive(Clone, Debug)]
 pub struct Teacher {
@@ -85,6 +94,8 @@ pub struct Teacher {
     pub dropout: Option<Tensor<3>>,
     /// How many words each target has.
     pub padding: Padding,
+    /// Whether the alignments are wanted too.
+    pub alignments: bool,
 }
 
 /// The weights of the readout's hidden layer.
@@ -132,18 +143,21 @@ pub fn gru_sequence(
 
 /// Runs the attending decoder layer over known target words, sections 3.1 and A.2.2.
 ///
-/// At step i, c_i is read from `memory` with the query s_{i-1}, and s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i]).
+/// At step i, c_i is read from `memory` with the query s_{i-1}, and s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i]). With a `second` unit the
+/// decoder is conditional: s'_i = GRU_1(s_{i-1}; E y_{i-1}), c_i is read with s'_i, and s_i = GRU_2(s'_i; c_i).
 ///
-/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`, which is 0 where the target is padding.
+/// Returns [s_i ; c_i], `[tgt_len, batch, n + 2n]`, or, where the alignments are wanted, [s_i ; c_i ; α_i], `[tgt_len, batch,
+/// n + 2n + src_len]`; it is 0 where the target is padding.
 pub fn decoder_sequence(
     teacher: Teacher,
     memory: &Memory,
     attention: &AttentionWeights,
     recurrent: &Recurrent,
+    second: Option<&SecondUnit>,
 ) -> Tensor<3> {
     match kernel_of(&teacher.projected.device()) {
-        Kernel::Fused => fused::decoder_sequence(teacher, memory, attention, recurrent),
-        Kernel::Plain => plain::decoder_sequence(teacher, memory, attention, recurrent),
+        Kernel::Fused => fused::decoder_sequence(teacher, memory, attention, recurrent, second),
+        Kernel::Plain => plain::decoder_sequence(teacher, memory, attention, recurrent, second),
     }
 }
 

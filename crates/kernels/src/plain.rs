@@ -6,7 +6,7 @@
 use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
-use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher};
+use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher};
 
 /// One step of a gated recurrent unit, appendix A.1.1.
 ///
@@ -85,13 +85,23 @@ pub fn gru_sequence(
 /// `state` is s_{i-1}, `[batch, n]`. Returns the context c_i, `[batch, 2n]`, and the alignment α_i, `[batch, src_len]`,
 /// whose rows sum to 1 and are 0 at padding.
 pub fn attend(state: Tensor<2>, memory: &Memory, weights: &AttentionWeights) -> (Tensor<2>, Tensor<2>) {
-    let [batch, src_len, features] = memory.annotations.dims();
-    let query = state.matmul(weights.query.clone()).unsqueeze_dim::<3>(1);
-    let energies = (memory.keys.clone() + query).tanh() * weights.energy.clone().unsqueeze::<3>();
-    let energies = energies.sum_dim(2).reshape([batch, src_len]) + memory.bias.clone();
-    let alignment = softmax(energies, 1);
-    let context = alignment.clone().unsqueeze_dim::<3>(1).matmul(memory.annotations.clone());
-    (context.reshape([batch, features]), alignment)
+    let energies = additive_energies(state.matmul(weights.query.clone()), memory.keys.clone(), weights.energy.clone());
+    let alignment = softmax(energies + memory.bias.clone(), 1);
+    let context = weighted_sum(alignment.clone(), memory.annotations.clone());
+    (context, alignment)
+}
+
+/// v · tanh(query + key) for the keys `[batch, src_len, n']` of each query `[batch, n']`: `[batch, src_len]`.
+pub fn additive_energies(query: Tensor<2>, keys: Tensor<3>, energy: Tensor<1>) -> Tensor<2> {
+    let [batch, src_len, _] = keys.dims();
+    let energies = (keys + query.unsqueeze_dim::<3>(1)).tanh() * energy.unsqueeze::<3>();
+    energies.sum_dim(2).reshape([batch, src_len])
+}
+
+/// Values `[batch, src_len, features]`, weighted by `[batch, src_len]` and summed: `[batch, features]`.
+pub fn weighted_sum(weights: Tensor<2>, values: Tensor<3>) -> Tensor<2> {
+    let [batch, _, features] = values.dims();
+    weights.unsqueeze_dim::<3>(1).matmul(values).reshape([batch, features])
 }
 
 /// See [`crate::decoder_sequence`].
@@ -100,15 +110,25 @@ pub fn decoder_sequence(
     memory: &Memory,
     attention: &AttentionWeights,
     recurrent: &Recurrent,
+    second: Option<&SecondUnit>,
 ) -> Tensor<3> {
     let [tgt_len, _, _] = teacher.projected.dims();
     let mut state = teacher.initial;
     let mut steps = Vec::with_capacity(tgt_len);
     for step in 0..tgt_len {
-        let (context, _) = attend(state.clone(), memory, attention);
-        let projected = at(&teacher.projected, step) + context.clone().matmul(attention.context.clone());
-        state = gru_step(projected, state, recurrent, mask_at(teacher.dropout.as_ref(), step));
-        steps.push(Tensor::cat(vec![state.clone(), context], 1));
+        let (given, mask) = (at(&teacher.projected, step), mask_at(teacher.dropout.as_ref(), step));
+        let (unit, beside) = match second {
+            None => (recurrent, given),
+            Some(second) => {
+                state = gru_step(given, state, recurrent, mask.clone());
+                (&second.recurrent, second.input_bias.clone().unsqueeze())
+            }
+        };
+        let (context, alignment) = attend(state.clone(), memory, attention);
+        state = gru_step(context.clone().matmul(attention.context.clone()) + beside, state, unit, mask);
+        let mut output = vec![state.clone(), context];
+        output.extend(teacher.alignments.then_some(alignment));
+        steps.push(Tensor::cat(output, 1));
     }
     let outputs = Tensor::stack(steps, 0);
     match teacher.padding.is_full() {
@@ -158,12 +178,12 @@ pub fn output_loss(
 }
 
 /// Position `i` of a sequence, `[batch, features]`.
-fn at(sequence: &Tensor<3>, i: usize) -> Tensor<2> {
+pub fn at(sequence: &Tensor<3>, i: usize) -> Tensor<2> {
     let [_, batch, features] = sequence.dims();
     sequence.clone().narrow(0, i, 1).reshape([batch, features])
 }
 
 /// The dropout mask of a step: one for all steps, or one each.
-fn mask_at(dropout: Option<&Tensor<3>>, step: usize) -> Option<Tensor<2>> {
+pub fn mask_at(dropout: Option<&Tensor<3>>, step: usize) -> Option<Tensor<2>> {
     dropout.map(|mask| at(mask, if mask.dims()[0] == 1 { 0 } else { step }))
 }

@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
 use rnnsearch_kernels::{
-    AttentionWeights, Direction, Kernel, Memory, Padding, ReadoutWeights, Recurrent, Reset, Teacher, decoder_sequence,
-    gru_sequence, kernel_of, linear, output_loss, plain, readout,
+    AttentionWeights, Direction, Kernel, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
+    decoder_sequence, gru_sequence, kernel_of, linear, output_loss, plain, readout,
 };
 
 /// A stream of numbers without a pattern.
@@ -150,8 +150,9 @@ fn decoder_equals_plain() {
         let targets: Vec<usize> =
             (0..batch).map(|_| if round % 2 == 0 { len } else { numbers.within(1, len + 1) }).collect();
         for (name, device) in devices() {
-            let case =
-                format!("{name} n {n} n' {attention} h {annotation} {lengths:?} {targets:?} {reset:?} masks {masks}");
+            let case = format!(
+                "{name} n {n} n' {attention} h {annotation} {lengths:?} {targets:?} {reset:?} masks {masks} round {round}"
+            );
             let recurrent = recurrent(&mut numbers, n, reset, round % 3 > 0, &device);
             let memory = Memory {
                 annotations: numbers.tensor([batch, src_len, annotation], 1.0, &device),
@@ -168,9 +169,14 @@ fn decoder_equals_plain() {
                 initial: numbers.tensor([batch, n], 1.0, &device),
                 dropout: (masks > 0).then(|| numbers.mask([masks, batch, n], &device)),
                 padding: Padding::new(&targets, len, &device),
+                alignments: round % 3 == 1,
             };
+            let second = (round % 2 == 1).then(|| SecondUnit {
+                input_bias: numbers.tensor([3 * n], 1.0, &device),
+                recurrent: self::recurrent(&mut numbers, n, reset, round % 3 > 0, &device),
+            });
             let [fused, plain] = [decoder_sequence, plain::decoder_sequence]
-                .map(|run| run(teacher.clone(), &memory, &weights, &recurrent));
+                .map(|run| run(teacher.clone(), &memory, &weights, &recurrent, second.as_ref()));
             let mut leaves: Vec<(&str, &dyn Leaf)> = vec![
                 ("projected", &teacher.projected),
                 ("initial", &teacher.initial),
@@ -183,6 +189,11 @@ fn decoder_equals_plain() {
             ];
             if let Some(bias) = &recurrent.bias {
                 leaves.push(("bias", bias));
+            }
+            if let Some(SecondUnit { input_bias, recurrent }) = &second {
+                leaves.push(("second input bias", input_bias));
+                leaves.push(("second weight", &recurrent.weight));
+                leaves.extend(recurrent.bias.as_ref().map(|bias| ("second bias", bias as &dyn Leaf)));
             }
             compare(&case, fused, plain, &leaves);
         }

@@ -155,6 +155,7 @@ impl DecoderInputs {
             weight: &self.gru.weight,
             bias: None,
             reset: Reset::Before,
+            second: None,
         }
     }
 }
@@ -172,7 +173,7 @@ fn decoder_backward(bencher: Bencher, n: usize) {
     let inputs = DecoderInputs::new(n);
     let (outputs, tape): (Vec<f32>, DecoderTape) = inputs.decoder().forward(inputs.gru.projected.clone());
     let bencher = bencher.counter(operations(TOKENS, n, 20 * n));
-    bencher.bench_local(|| inputs.decoder().backward(black_box(&outputs), &tape, &outputs));
+    bencher.bench_local(|| inputs.decoder().backward(black_box(&outputs), &tape, &outputs, None));
 }
 
 #[divan::bench(args = UNITS)]

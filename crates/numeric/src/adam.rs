@@ -90,6 +90,13 @@ impl Table<'_> {
     }
 }
 
+/// Moves averages towards values: by a share of the way, 1 being all of it.
+pub fn average(averages: &mut [f32], values: &[f32], share: f32) {
+    averages.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(averages, values)| {
+        averages.iter_mut().zip(values).for_each(|(average, value)| *average += (value - *average) * share);
+    });
+}
+
 /// The sum of squares.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     let of_chunk = |chunk: &[f32]| f64::from(vector::dot(chunk, chunk));

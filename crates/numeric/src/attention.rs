@@ -47,15 +47,17 @@ impl<'a> Memory<'a> {
         vector::weighted_sum(context, alignment, self.annotations_of(sentence), self.annotation);
     }
 
-    /// From the gradient of the context, that of the query; those of the sentence's keys and of `v` are added to.
+    /// From the gradients of the context and the alignment, that of the query; those of the sentence's keys and of `v` are added to.
     pub(crate) fn attend_backward(&self, sentence: usize, step: AttendBackward) {
-        let AttendBackward { query, v, alignment, d_context, d_energies, d_query, d_keys, d_v } = step;
+        let AttendBackward { query, v, alignment, d_alignment, d_context, d_energies, d_query, d_keys, d_v } = step;
         let annotations = self.annotations_of(sentence).chunks_exact(self.annotation);
-        let mut mean = 0.0;
         for ((d, &weight), annotation) in d_energies.iter_mut().zip(alignment).zip(annotations) {
             *d = if weight == 0.0 { 0.0 } else { vector::dot(d_context, annotation) };
-            mean += weight * *d;
         }
+        if let Some(d_alignment) = d_alignment {
+            vector::add(d_energies, d_alignment);
+        }
+        let mean: f32 = d_energies.iter().zip(alignment).map(|(d, weight)| weight * d).sum();
         for (d, weight) in d_energies.iter_mut().zip(alignment) {
             *d = weight * (*d - mean);
         }
@@ -68,6 +70,8 @@ pub(crate) struct AttendBackward<'s> {
     pub query: &'s [f32],
     pub v: &'s [f32],
     pub alignment: &'s [f32],
+    /// The gradient of the alignment, where the loss depends on it.
+    pub d_alignment: Option<&'s [f32]>,
     pub d_context: &'s [f32],
     /// Room for `[src_len]`.
     pub d_energies: &'s mut [f32],

@@ -1,4 +1,9 @@
 //! The attending decoder over known target words.
+//!
+//! ```text
+//! one unit:   c_i is asked for by s_{i-1}           s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i])
+//! two units:  s'_i = GRU_1(s_{i-1}; E y_{i-1})      c_i is asked for by s'_i      s_i = GRU_2(s'_i; c_i)
+//! ```
 
 use rayon::prelude::*;
 
@@ -30,23 +35,49 @@ pub struct Decoder<'a> {
     pub query: &'a [f32],
     /// v_a, `[n']`.
     pub energy: &'a [f32],
-    /// [C_r | C_z | C], `[annotation, 3n]`.
+    /// [C_r | C_z | C] of the unit that takes the context, `[annotation, 3n]`.
     pub context: &'a [f32],
     /// [U_r | U_z | U], `[n, 3n]`.
     pub weight: &'a [f32],
     /// b_u, `[n]`; only with [`Reset::After`].
     pub bias: Option<&'a [f32]>,
-    /// Where the reset gate acts.
+    /// Where the reset gates act.
     pub reset: Reset,
+    /// The second unit of a conditional decoder.
+    pub second: Option<SecondUnit<'a>>,
+}
+
+/// The unit of a conditional decoder that takes the context.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondUnit<'a> {
+    /// What is added to the context's part of the three gates, `[3n]`.
+    pub input_bias: &'a [f32],
+    /// [U_r | U_z | U], `[n, 3n]`.
+    pub weight: &'a [f32],
+    /// b_u, `[n]`; only with [`Reset::After`].
+    pub bias: Option<&'a [f32]>,
 }
 
 /// What the forward pass keeps for the backward pass.
 #[derive(Clone, Debug)]
 pub struct DecoderTape {
-    gates: Vec<f32>,
-    inner: Vec<f32>,
+    first: UnitTape,
+    /// Of the second unit; empty where there is none.
+    second: UnitTape,
+    /// s'_i, `[tgt_len, batch, n]`; empty where there is one unit.
+    between: Vec<f32>,
     queries: Vec<f32>,
-    alignments: Vec<f32>,
+    /// α_i, `[tgt_len, batch, src_len]`; 0 where either side is padding.
+    pub alignments: Vec<f32>,
+}
+
+/// What a unit keeps of all steps.
+#[derive(Clone, Debug)]
+struct UnitTape {
+    /// `[tgt_len, batch, 3n]`
+    gates: Vec<f32>,
+    /// `[tgt_len, batch, n]`
+    inner: Vec<f32>,
 }
 
 /// The gradients of all that enters a [`Decoder`], in its shapes.
@@ -62,22 +93,46 @@ pub struct DecoderGradients {
     pub context: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Option<Vec<f32>>,
+    pub second: Option<SecondGradients>,
+}
+
+/// The gradients of a [`SecondUnit`], in its shapes.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "named as the inputs are")]
+pub struct SecondGradients {
+    pub input_bias: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
 }
 
 /// The packed weights of the forward pass.
 struct Weights {
     query: Packed,
     context: Packed,
-    cell: Cell,
+    first: Cell,
+    second: Option<Cell>,
 }
 
 /// A hand's rows of what the forward pass writes.
 struct Hand<'r> {
     outputs: Rows<'r>,
-    gates: Rows<'r>,
-    inner: Rows<'r>,
+    first: UnitRows<'r>,
+    second: UnitRows<'r>,
+    between: Rows<'r>,
     queries: Rows<'r>,
     alignments: Rows<'r>,
+}
+
+/// A hand's rows of what a unit keeps.
+struct UnitRows<'r> {
+    gates: Rows<'r>,
+    inner: Rows<'r>,
+}
+
+/// The sentences of a hand that have a word at a step.
+struct At<'s> {
+    step: usize,
+    sentences: &'s [usize],
 }
 
 impl Decoder<'_> {
@@ -91,29 +146,35 @@ impl Decoder<'_> {
         let Memory { src_len, annotation, attention, .. } = self.memory;
         let query = || Packed::new(Matrix::new(self.query, self.n, attention));
         let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n));
-        let cell = || Cell::new(self.weight, self.bias, self.reset, self.n);
-        let ((query, context), cell) = rayon::join(|| (query(), context()), cell);
-        let weights = Weights { query, context, cell };
+        let first = || Cell::new(self.weight, self.bias, self.reset, self.n);
+        let second = || self.second.map(|unit| Cell::new(unit.weight, unit.bias, self.reset, self.n));
+        let ((query, context), (first, second)) = rayon::join(|| (query(), context()), || (first(), second()));
+        let weights = Weights { query, context, first, second };
         let steps = projected.len() / (3 * self.n);
         assert!(steps.is_multiple_of(self.batch), "whole steps");
         let mut outputs = vec![0.0; steps * self.width()];
+        let two = if self.second.is_some() { steps } else { 0 };
+        let second_gates = self.second.map_or_else(Vec::new, |unit| unit.input_bias.repeat(steps));
         let mut tape = DecoderTape {
-            gates: projected,
-            inner: vec![0.0; steps * self.n],
+            first: UnitTape { gates: projected, inner: vec![0.0; steps * self.n] },
+            second: UnitTape { gates: second_gates, inner: vec![0.0; two * self.n] },
+            between: vec![0.0; two * self.n],
             queries: vec![0.0; steps * attention],
             alignments: vec![0.0; steps * src_len],
         };
         let deal = Deal::new(self.batch);
         let hands = deal
             .rows(&mut outputs, self.width())
-            .zip(deal.rows(&mut tape.gates, 3 * self.n))
-            .zip(deal.rows(&mut tape.inner, self.n))
+            .zip(tape.first.deal(deal, self.n))
+            .zip(tape.second.deal(deal, self.n))
+            .zip(deal.rows(&mut tape.between, self.n))
             .zip(deal.rows(&mut tape.queries, attention))
             .zip(deal.rows(&mut tape.alignments, src_len))
-            .map(|((((outputs, gates), inner), queries), alignments)| Hand {
+            .map(|(((((outputs, first), second), between), queries), alignments)| Hand {
                 outputs,
-                gates,
-                inner,
+                first,
+                second,
+                between,
                 queries,
                 alignments,
             });
@@ -137,41 +198,72 @@ impl Decoder<'_> {
                 Some(before) => chosen(before, &active).map(|output| &output[..n]).collect(),
                 None => sentences.iter().map(|&b| row(self.initial, b, n)).collect(),
             };
+            let at = At { step, sentences: &sentences };
+            let mut between = only_at(&mut rows.between, step, &active);
+            if weights.second.is_some() {
+                self.unit(&weights.first, &at, &previous, rows.first.at(step, &active), &mut between);
+            }
+            let asking = if weights.second.is_some() { read(&between, 0, n) } else { previous };
             let mut queries = only(&mut rows.queries[step], &active);
-            let mut gates = only(&mut rows.gates[step], &active);
-            weights.query.multiply(&previous, &mut queries, Write::Set);
+            weights.query.multiply(&asking, &mut queries, Write::Set);
             let outputs = only(&mut now[0], &active).into_iter();
-            let (states, mut contexts): (Vec<_>, Vec<_>) = outputs.map(|output| output.split_at_mut(n)).unzip();
+            let (mut states, mut contexts): (Vec<_>, Vec<_>) = outputs.map(|output| output.split_at_mut(n)).unzip();
             let alignments = only(&mut rows.alignments[step], &active).into_iter();
             for (((&b, query), alignment), context) in sentences.iter().zip(queries).zip(alignments).zip(&mut contexts)
             {
                 self.memory.attend(b, query, self.energy, alignment, context);
             }
-            weights.context.multiply(&read(&contexts, 0, self.memory.annotation), &mut gates, Write::Add);
-            let mut unit = Active::default();
-            let inner = only(&mut rows.inner[step], &active).into_iter();
-            let cells = previous.iter().zip(gates).zip(inner).zip(states).zip(&sentences);
-            for ((((previous, gates), inner), state), &b) in cells {
-                unit.push(previous, gates, inner, state, self.dropout.map(|d| mask(d, step, self.batch, b, n)));
-            }
-            unit.forward(&weights.cell);
+            let (cell, mut taking) = match &weights.second {
+                Some(second) => (second, rows.second.at(step, &active)),
+                None => (&weights.first, rows.first.at(step, &active)),
+            };
+            weights.context.multiply(&read(&contexts, 0, self.memory.annotation), &mut taking.0, Write::Add);
+            self.unit(cell, &at, &asking, taking, &mut states);
         }
     }
 
-    /// From the gradient of [s_i ; c_i], `[tgt_len, batch, n + annotation]`, those of the inputs.
-    pub fn backward(&self, outputs: &[f32], tape: &DecoderTape, d_outputs: &[f32]) -> DecoderGradients {
+    /// A step of a unit: from the states before and the gates' inputs to the new states.
+    fn unit(
+        &self,
+        cell: &Cell,
+        at: &At,
+        previous: &[&[f32]],
+        (gates, inner): (Vec<&mut [f32]>, Vec<&mut [f32]>),
+        states: &mut [&mut [f32]],
+    ) {
+        let mut unit = Active::default();
+        let cells = previous.iter().zip(gates).zip(inner).zip(states).zip(at.sentences);
+        for ((((previous, gates), inner), state), &b) in cells {
+            unit.push(previous, gates, inner, state, self.dropout.map(|d| mask(d, at.step, self.batch, b, self.n)));
+        }
+        unit.forward(cell);
+    }
+
+    /// From the gradient of [s_i ; c_i], `[tgt_len, batch, n + annotation]`, and that of α_i, `[tgt_len, batch, src_len]`, where
+    /// the loss depends on it, those of the inputs.
+    pub fn backward(
+        &self,
+        outputs: &[f32],
+        tape: &DecoderTape,
+        d_outputs: &[f32],
+        d_alignments: Option<&[f32]>,
+    ) -> DecoderGradients {
         let Memory { src_len, annotation, attention, .. } = self.memory;
         let query = || Packed::new(Matrix::new(self.query, self.n, attention).transposed());
         let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n).transposed());
-        let cell = || CellBackward::new(self.weight, self.reset, self.n);
-        let ((query, context), (cell, (previous, dropped))) =
-            rayon::join(|| (query(), context()), || (cell(), self.previous(outputs)));
-        let weights = WeightsBackward { query, context, cell };
-        let from = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_outputs };
+        let first = || CellBackward::new(self.weight, self.reset, self.n);
+        let second = || self.second.map(|unit| CellBackward::new(unit.weight, self.reset, self.n));
+        let ((query, context), (first, second)) = rayon::join(|| (query(), context()), || (first(), second()));
+        let weights = WeightsBackward { query, context, first, second };
+        let previous = self.previous(outputs);
+        let dropped = [&previous, &tape.between].map(|states| self.dropped(states));
+        let before = [&previous, &tape.between].map(|states| &states[..]);
+        let input = [0, 1].map(|unit| dropped[unit].as_deref().unwrap_or(before[unit]));
+        let from = Read { tape, before, input, d_outputs, d_alignments };
         let steps = outputs.len() / self.width();
         let mut d = Written {
-            gates: vec![0.0; steps * 3 * self.n],
-            product: vec![0.0; if self.reset == Reset::After { steps * self.n } else { 0 }],
+            first: self.unit_written(steps),
+            second: self.unit_written(if self.second.is_some() { steps } else { 0 }),
             queries: vec![0.0; steps * attention],
             contexts: vec![0.0; steps * annotation],
             initial: vec![0.0; self.batch * self.n],
@@ -185,8 +277,14 @@ impl Decoder<'_> {
         self.gradients(outputs, &from, d)
     }
 
-    /// The state before each step, `[tgt_len, batch, n]`, and the same as it enters the recurrent products, if that differs.
-    fn previous(&self, outputs: &[f32]) -> (Vec<f32>, Option<Vec<f32>>) {
+    /// Room for what a unit writes in so many steps of all sentences.
+    fn unit_written(&self, steps: usize) -> UnitWritten {
+        let product = if self.reset == Reset::After { steps * self.n } else { 0 };
+        UnitWritten { gates: vec![0.0; steps * 3 * self.n], product: vec![0.0; product] }
+    }
+
+    /// The state before each step, `[tgt_len, batch, n]`.
+    fn previous(&self, outputs: &[f32]) -> Vec<f32> {
         let n = self.n;
         let mut previous = Vec::with_capacity(outputs.len() / self.width() * n);
         previous.extend_from_slice(self.initial);
@@ -194,77 +292,103 @@ impl Decoder<'_> {
         for output in outputs[..before].chunks_exact(self.width()) {
             previous.extend_from_slice(&output[..n]);
         }
-        let dropped = self.dropout.map(|dropout| {
-            let mut dropped = vec![0.0; previous.len()];
-            for (i, (dropped, state)) in dropped.chunks_exact_mut(n).zip(previous.chunks_exact(n)).enumerate() {
-                vector::multiply(dropped, state, mask(dropout, i / self.batch, self.batch, i % self.batch, n));
-            }
-            dropped
-        });
-        (previous, dropped)
+        previous
+    }
+
+    /// States as they enter the recurrent products, if they differ there.
+    fn dropped(&self, states: &[f32]) -> Option<Vec<f32>> {
+        let n = self.n;
+        let dropout = self.dropout?;
+        let mut dropped = vec![0.0; states.len()];
+        for (i, (dropped, state)) in dropped.chunks_exact_mut(n).zip(states.chunks_exact(n)).enumerate() {
+            vector::multiply(dropped, state, mask(dropout, i / self.batch, self.batch, i % self.batch, n));
+        }
+        Some(dropped)
     }
 
     /// Each hand's rows of what the steps backward write.
     fn deal_backward<'d>(&self, deal: Deal, d: &'d mut Written) -> impl Iterator<Item = HandBackward<'d>> {
         let Memory { src_len, annotation, attention, .. } = self.memory;
-        let mut products = deal.rows(&mut d.product, self.n);
-        deal.rows(&mut d.gates, 3 * self.n)
+        d.first
+            .deal(deal, self.n)
+            .zip(d.second.deal(deal, self.n))
             .zip(deal.rows(&mut d.queries, attention))
             .zip(deal.rows(&mut d.contexts, annotation))
             .zip(deal.sentence_rows(&mut d.initial, self.n))
             .zip(deal.sentence_rows(&mut d.keys, src_len * attention))
             .zip(deal.sentence_rows(&mut d.energies, attention))
-            .map(move |(((((gates, queries), contexts), state), keys), energies)| {
-                let product = products.next().unwrap_or_default();
-                HandBackward { gates, product, queries, contexts, state, keys, energies }
+            .map(move |((((((first, second), queries), contexts), state), keys), energies)| HandBackward {
+                first,
+                second,
+                queries,
+                contexts,
+                state,
+                keys,
+                energies,
             })
     }
 
     /// All steps of one hand's sentences, the last first.
     fn run_backward(&self, weights: &WeightsBackward, sentences: Vec<usize>, from: &Read, mut d: HandBackward) {
         let mut scratch = vec![0.0; sentences.len() * self.n];
-        for step in (0..d.gates.len()).rev() {
+        for step in (0..d.queries.len()).rev() {
             let active = self.active(&sentences, step);
             let sentences: Vec<usize> = chosen(&sentences, &active).copied().collect();
+            let at = At { step, sentences: &sentences };
             let mut d = d.at(step, &active);
-            self.cell_backward(weights, &sentences, from, step, &mut d, &mut scratch);
-            weights.context.multiply(&read(&d.gates, 0, 3 * self.n), &mut d.contexts, Write::Add);
+            self.outputs_backward(&at, from, &mut d);
+            let (taking, cell) = match &weights.second {
+                Some(second) => (1, second),
+                None => (0, &weights.first),
+            };
+            self.unit_backward(cell, &at, from, taking, &mut d, &mut scratch);
+            weights.context.multiply(&read(&d.units[taking].gates, 0, 3 * self.n), &mut d.contexts, Write::Add);
             self.attention_backward(&sentences, from, step, &mut d);
             weights.query.multiply(&read(&d.queries, 0, self.memory.attention), &mut d.state, Write::Add);
+            if weights.second.is_some() {
+                self.unit_backward(&weights.first, &at, from, 0, &mut d, &mut scratch);
+            }
         }
     }
 
-    /// The recurrent unit's part of a step backward; the context's gradient is left at what comes from the output.
-    fn cell_backward(
+    /// Adds what the state's gradient gets from the output, and sets the context's to what it gets from there.
+    fn outputs_backward(&self, at: &At, from: &Read, d: &mut StepWritten) {
+        for ((state, context), b) in d.state.iter_mut().zip(&mut d.contexts).zip(at.sentences) {
+            let d_output = row(from.d_outputs, at.step * self.batch + b, self.width());
+            vector::add(state, &d_output[..self.n]);
+            context.copy_from_slice(&d_output[self.n..]);
+        }
+    }
+
+    /// A unit's part of a step backward: the first is number 0, the second 1.
+    fn unit_backward(
         &self,
-        weights: &WeightsBackward,
-        sentences: &[usize],
+        cell: &CellBackward,
+        at: &At,
         from: &Read,
-        step: usize,
+        unit: usize,
         d: &mut StepWritten,
         scratch: &mut [f32],
     ) {
         let n = self.n;
-        for ((state, context), b) in d.state.iter_mut().zip(&mut d.contexts).zip(sentences) {
-            let d_output = row(from.d_outputs, step * self.batch + b, self.width());
-            vector::add(state, &d_output[..n]);
-            context.copy_from_slice(&d_output[n..]);
-        }
         let rows = |buffer, width| -> Vec<&[f32]> {
-            sentences.iter().map(|b| row(buffer, step * self.batch + b, width)).collect()
+            at.sentences.iter().map(|b| row(buffer, at.step * self.batch + b, width)).collect()
         };
-        let masks: Option<Vec<&[f32]>> =
-            self.dropout.map(|dropout| sentences.iter().map(|&b| mask(dropout, step, self.batch, b, n)).collect());
-        weights.cell.backward(
+        let masks: Option<Vec<&[f32]>> = self
+            .dropout
+            .map(|dropout| at.sentences.iter().map(|&b| mask(dropout, at.step, self.batch, b, n)).collect());
+        let tape = if unit == 0 { &from.tape.first } else { &from.tape.second };
+        let written = &mut d.units[unit];
+        cell.backward(
             StepBackward {
-                previous: &rows(from.previous, n),
-                input: &rows(from.input, n),
+                previous: &rows(from.before[unit], n),
+                input: &rows(from.input[unit], n),
                 dropout: masks.as_deref(),
-                gates: &rows(&from.tape.gates, 3 * n),
-                inner: &rows(&from.tape.inner, n),
+                gates: &rows(&tape.gates, 3 * n),
+                inner: &rows(&tape.inner, n),
                 d_state: &mut d.state,
-                d_gates: &mut d.gates,
-                d_product: &mut d.product,
+                d_gates: &mut written.gates,
+                d_product: &mut written.product,
             },
             scratch,
         );
@@ -285,6 +409,7 @@ impl Decoder<'_> {
                     query: row(&from.tape.queries, i, attention),
                     v: self.energy,
                     alignment: row(&from.tape.alignments, i, src_len),
+                    d_alignment: from.d_alignments.map(|d| row(d, i, src_len)),
                     d_context,
                     d_energies: &mut d_energies,
                     d_query,
@@ -299,15 +424,24 @@ impl Decoder<'_> {
     fn gradients(&self, outputs: &[f32], from: &Read, d: Written) -> DecoderGradients {
         let (n, width) = (self.n, self.memory.annotation);
         let steps = outputs.len() / self.width();
-        let recurrent =
-            Steps { n, input: from.input, inner: &from.tape.inner, d_gates: &d.gates, d_product: &d.product };
+        let recurrent = |unit: usize, tape: &'_ UnitTape, d: &UnitWritten| {
+            let (input, inner) = (from.input[unit], &tape.inner);
+            let steps = Steps { n, input, inner, d_gates: &d.gates, d_product: &d.product };
+            (steps.weight_gradient(), steps.bias_gradient())
+        };
+        let (weight, bias) = recurrent(0, &from.tape.first, &d.first);
+        let second = self.second.map(|_| {
+            let (weight, bias) = recurrent(1, &from.tape.second, &d.second);
+            SecondGradients { input_bias: sum_of_rows(&d.second.gates, 3 * n), weight, bias }
+        });
+        let (asking, taking) =
+            if self.second.is_some() { (from.before[1], &d.second.gates) } else { (from.before[0], &d.first.gates) };
         let contexts = Matrix::new(outputs, steps, self.width()).columns(n..n + width);
-        let context = product_of(contexts.transposed(), Matrix::new(&d.gates, steps, 3 * n));
+        let context = product_of(contexts.transposed(), Matrix::new(taking, steps, 3 * n));
         let attention = self.memory.attention;
-        let previous = Matrix::new(from.previous, steps, n).transposed();
-        let query = product_of(previous, Matrix::new(&d.queries, steps, attention));
+        let asking = Matrix::new(asking, steps, n).transposed();
+        let query = product_of(asking, Matrix::new(&d.queries, steps, attention));
         let energy = sum_of_rows(&d.energies, attention);
-        let (weight, bias) = (recurrent.weight_gradient(), recurrent.bias_gradient());
         let annotations = self.annotations_gradient(&from.tape.alignments, &d.contexts);
         DecoderGradients {
             annotations,
@@ -316,7 +450,8 @@ impl Decoder<'_> {
             context,
             weight,
             bias,
-            projected: d.gates,
+            second,
+            projected: d.first.gates,
             initial: d.initial,
             keys: d.keys,
         }
@@ -340,25 +475,45 @@ impl Decoder<'_> {
     }
 }
 
+impl UnitTape {
+    /// Each hand's rows.
+    fn deal(&mut self, deal: Deal, n: usize) -> impl Iterator<Item = UnitRows<'_>> {
+        deal.rows(&mut self.gates, 3 * n)
+            .zip(deal.rows(&mut self.inner, n))
+            .map(|(gates, inner)| UnitRows { gates, inner })
+    }
+}
+
+impl UnitRows<'_> {
+    /// The gates and the inner rows of the sentences that are active at a step.
+    fn at(&mut self, step: usize, active: &[bool]) -> (Vec<&mut [f32]>, Vec<&mut [f32]>) {
+        (only_at(&mut self.gates, step, active), only_at(&mut self.inner, step, active))
+    }
+}
+
 /// The packed weights of the backward pass, transposed.
 struct WeightsBackward {
     query: Packed,
     context: Packed,
-    cell: CellBackward,
+    first: CellBackward,
+    second: Option<CellBackward>,
 }
 
 /// What the threads of a backward pass read.
 struct Read<'a> {
     tape: &'a DecoderTape,
-    previous: &'a [f32],
-    input: &'a [f32],
+    /// The states before each unit, `[tgt_len, batch, n]`.
+    before: [&'a [f32]; 2],
+    /// The same as they enter the recurrent products.
+    input: [&'a [f32]; 2],
     d_outputs: &'a [f32],
+    d_alignments: Option<&'a [f32]>,
 }
 
 /// What the steps backward write.
 struct Written {
-    gates: Vec<f32>,
-    product: Vec<f32>,
+    first: UnitWritten,
+    second: UnitWritten,
     queries: Vec<f32>,
     contexts: Vec<f32>,
     initial: Vec<f32>,
@@ -367,10 +522,30 @@ struct Written {
     energies: Vec<f32>,
 }
 
-/// A hand's rows of what the steps backward write.
-struct HandBackward<'r> {
+/// What the steps backward write of a unit.
+struct UnitWritten {
+    gates: Vec<f32>,
+    product: Vec<f32>,
+}
+
+impl UnitWritten {
+    /// Each hand's rows.
+    fn deal(&mut self, deal: Deal, n: usize) -> impl Iterator<Item = UnitRowsBackward<'_>> {
+        let gates = deal.rows(&mut self.gates, 3 * n);
+        gates.zip(deal.rows(&mut self.product, n)).map(|(gates, product)| UnitRowsBackward { gates, product })
+    }
+}
+
+/// A hand's rows of what the steps backward write of a unit.
+struct UnitRowsBackward<'r> {
     gates: Rows<'r>,
     product: Rows<'r>,
+}
+
+/// A hand's rows of what the steps backward write.
+struct HandBackward<'r> {
+    first: UnitRowsBackward<'r>,
+    second: UnitRowsBackward<'r>,
     queries: Rows<'r>,
     contexts: Rows<'r>,
     /// The gradient of the state, running backward.
@@ -383,8 +558,10 @@ impl HandBackward<'_> {
     /// What one step writes, for the sentences that have a word there.
     fn at(&mut self, step: usize, active: &[bool]) -> StepWritten<'_> {
         StepWritten {
-            gates: only(&mut self.gates[step], active),
-            product: self.product.get_mut(step).map_or_else(Vec::new, |rows| only(rows, active)),
+            units: [&mut self.first, &mut self.second].map(|rows| UnitStepWritten {
+                gates: only_at(&mut rows.gates, step, active),
+                product: only_at(&mut rows.product, step, active),
+            }),
             queries: only(&mut self.queries[step], active),
             contexts: only(&mut self.contexts[step], active),
             state: only(&mut self.state, active),
@@ -396,13 +573,24 @@ impl HandBackward<'_> {
 
 /// The rows that one step backward writes.
 struct StepWritten<'r> {
-    gates: Vec<&'r mut [f32]>,
-    product: Vec<&'r mut [f32]>,
+    /// Of both units.
+    units: [UnitStepWritten<'r>; 2],
     queries: Vec<&'r mut [f32]>,
     contexts: Vec<&'r mut [f32]>,
     state: Vec<&'r mut [f32]>,
     keys: Vec<&'r mut [f32]>,
     energies: Vec<&'r mut [f32]>,
+}
+
+/// The rows that one step backward writes of a unit.
+struct UnitStepWritten<'r> {
+    gates: Vec<&'r mut [f32]>,
+    product: Vec<&'r mut [f32]>,
+}
+
+/// The rows of a step that are active; none of an empty buffer.
+fn only_at<'s>(rows: &'s mut Rows, step: usize, active: &[bool]) -> Vec<&'s mut [f32]> {
+    rows.get_mut(step).map_or_else(Vec::new, |rows| only(rows, active))
 }
 
 /// The elements that are active.

@@ -31,8 +31,7 @@ pub struct Network {
     /// What each decoder layer starts from.
     bridge: Vec<Affine>,
     attention: Option<Attention>,
-    /// How the first decoder layer takes in the context.
-    context: Weight,
+    taking: Taking,
     decoder: Vec<Unit>,
     readout: Readout,
     output: Output,
@@ -45,6 +44,16 @@ pub struct Network {
 struct Unit {
     input: Affine,
     cell: Cell,
+}
+
+/// How the first decoder layer takes in the context.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a network")]
+enum Taking {
+    /// Beside the last word: [C_r | C_z | C].
+    Beside(Weight),
+    /// By a second unit, whose predecessor's state asks for it: a conditional decoder.
+    After(Unit),
 }
 
 #[derive(Debug)]
@@ -129,7 +138,10 @@ impl Network {
                 key: from.weight("attention.key_weight"),
                 energy: from.vector("attention.energy_weight"),
             }),
-            context: from.weight("decoder.0.context_weight"),
+            taking: match has("decoder.0.second.input_weight") {
+                true => Taking::After(from.unit("decoder.0.second")),
+                false => Taking::Beside(from.weight("decoder.0.context_weight")),
+            },
             decoder: (0..layers("decoder.#.input_weight")).map(|i| from.unit(&format!("decoder.{i}"))).collect(),
             readout: Readout {
                 state: from.weight("readout.state_weight"),
@@ -209,7 +221,12 @@ impl Network {
         let Readout { state, context, embedding } = &self.readout;
         let units = self.decoder.iter().flat_map(Unit::weights);
         let query = self.attention.iter().map(|attention| &attention.query);
-        units.chain(query).chain([&self.context, state, context, &embedding.weight])
+        let (beside, after) = match &self.taking {
+            Taking::Beside(weight) => (Some(weight), None),
+            Taking::After(unit) => (None, Some(unit)),
+        };
+        let taking = beside.into_iter().chain(after.into_iter().flat_map(Unit::weights));
+        units.chain(query).chain(taking).chain([state, context, &embedding.weight])
     }
 
     fn target_embedding(&self) -> &Table {
@@ -218,7 +235,9 @@ impl Network {
 
     /// The size of a context: both directions with attention, the forward one without.
     fn context_size(&self) -> usize {
-        self.context.shape()[0]
+        match &self.taking {
+            Taking::Beside(weight) | Taking::After(Unit { input: Affine { weight, .. }, .. }) => weight.shape()[0],
+        }
     }
 }
 
@@ -264,18 +283,13 @@ impl<'n> Hypotheses<'n> {
         let states = std::mem::take(&mut self.states);
         let before: Vec<Operand> =
             states.iter().zip(&network.decoder).map(|(states, unit)| Operand::of(states, unit.cell.n())).collect();
-        let contexts = self.attend(&before[0]);
+        let (first, contexts) = self.first_layer(&embedded, &before[0]);
         let contexts = Operand::of(&contexts, network.context_size());
-        for (layer, (unit, before)) in network.decoder.iter().zip(&before).enumerate() {
-            let mut gates = match self.states.last() {
-                Some(below) => unit.input.apply(&Operand::of(below, unit.cell.n())),
-                None => unit.input.apply(&embedded),
-            };
-            let mut gates = rows_mut(&mut gates, 3 * unit.cell.n());
-            if layer == 0 {
-                network.context.multiply(&contexts, &mut gates, Write::Add);
-            }
-            self.states.push(unit.step(before, &mut gates));
+        self.states.push(first);
+        for (unit, before) in network.decoder.iter().zip(&before).skip(1) {
+            let below = self.states.last().expect("there is a layer below");
+            let mut gates = unit.input.apply(&Operand::of(below, unit.cell.n()));
+            self.states.push(unit.step(before, &mut rows_mut(&mut gates, 3 * unit.cell.n())));
         }
         let top = self.states.last().expect("a decoder has a layer");
         let units = network.readout.apply(&Operand::of(top, network.decoder[0].cell.n()), &contexts, &embedded);
@@ -286,12 +300,35 @@ impl<'n> Hypotheses<'n> {
         scores
     }
 
+    /// The states of the layer that attends, `[rows, n]`, and the contexts, `[rows, 2n]`.
+    fn first_layer(&mut self, embedded: &Operand, before: &Operand) -> (Vec<f32>, Vec<f32>) {
+        let network = self.network;
+        let unit = &network.decoder[0];
+        let n = unit.cell.n();
+        let mut gates = unit.input.apply(embedded);
+        let mut gates = rows_mut(&mut gates, 3 * n);
+        match &network.taking {
+            Taking::Beside(weight) => {
+                let contexts = self.attend(before);
+                weight.multiply(&Operand::of(&contexts, network.context_size()), &mut gates, Write::Add);
+                (unit.step(before, &mut gates), contexts)
+            }
+            Taking::After(second) => {
+                let between = unit.step(before, &mut gates);
+                let between = Operand::of(&between, n);
+                let contexts = self.attend(&between);
+                let mut gates = second.input.apply(&Operand::of(&contexts, network.context_size()));
+                (second.step(&between, &mut rows_mut(&mut gates, 3 * n)), contexts)
+            }
+        }
+    }
+
     /// Adds something to the energies of the next step: for each row nothing, or a number a source token.
     pub fn steer(&mut self, biases: Vec<Vec<f32>>) {
         self.biases = biases;
     }
 
-    /// The context of every row, `[rows, 2n]`, from the states before; its alignment goes to the scores.
+    /// The context of every row, `[rows, 2n]`, from the states that ask; its alignment goes to the scores.
     fn attend(&mut self, states: &Operand) -> Vec<f32> {
         let (width, sources) = (self.network.context_size(), &self.sources);
         let mut contexts = vec![0.0; self.sentences.len() * width];

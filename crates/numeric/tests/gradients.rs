@@ -1,6 +1,6 @@
 //! The backward passes against finite differences of a definition in 64-bit floats, written for this test alone.
 
-use rnnsearch_numeric::decoder::Decoder;
+use rnnsearch_numeric::decoder::{Decoder, SecondUnit};
 use rnnsearch_numeric::gru::Gru;
 use rnnsearch_numeric::linear::Readout;
 use rnnsearch_numeric::output::Output;
@@ -143,14 +143,27 @@ fn decoder() {
     let (batch, src_len) = (src.len(), 3);
     let padding: Vec<f64> =
         (0..batch * src_len).map(|i| if i % src_len < src[i / src_len] { 0.0 } else { -1e9 }).collect();
-    for (reset, masked) in [(Reset::Before, false), (Reset::After, true), (Reset::After, false), (Reset::Before, true)]
-    {
+    for (reset, masked, conditional) in [
+        (Reset::Before, false, false),
+        (Reset::After, true, false),
+        (Reset::After, false, false),
+        (Reset::Before, true, false),
+        (Reset::Before, true, true),
+        (Reset::After, false, true),
+        (Reset::After, true, true),
+    ] {
         let mask = if masked { numbers(batch * n, 9) } else { vec![1.0; batch * n] };
         let define = |x: &[Vec<f64>]| {
             let mut outputs = vec![0.0; len * batch * (n + annotation)];
+            let mut alignments = vec![0.0; len * batch * src_len];
             for b in 0..batch {
                 let mut state = x[1][b * n..(b + 1) * n].to_vec();
                 for i in 0..tgt[b] {
+                    let row = i * batch + b;
+                    let (given, m) = (&x[0][row * 3 * n..][..3 * n], &mask[b * n..][..n]);
+                    if conditional {
+                        state = step(given, &state, m, &x[7], Some(&x[8]), reset);
+                    }
                     let query = times(&state, &x[4], attention, 0, attention);
                     let energy = |j: usize| -> f64 {
                         let key = &x[3][(b * src_len + j) * attention..][..attention];
@@ -162,16 +175,20 @@ fn decoder() {
                     let context: Vec<f64> = (0..annotation)
                         .map(|k| (0..src[b]).map(|j| weights[j] / sum * annotations(j)[k]).sum())
                         .collect();
-                    let row = i * batch + b;
                     let taken = times(&context, &x[6], 3 * n, 0, 3 * n);
-                    let projected: Vec<f64> =
-                        x[0][row * 3 * n..][..3 * n].iter().zip(taken).map(|(a, b)| a + b).collect();
-                    state = step(&projected, &state, &mask[b * n..][..n], &x[7], Some(&x[8]), reset);
+                    let beside = if conditional { &x[9] } else { given };
+                    let projected: Vec<f64> = beside.iter().zip(taken).map(|(a, b)| a + b).collect();
+                    let (weight, bias) = if conditional { (&x[10], &x[11]) } else { (&x[7], &x[8]) };
+                    state = step(&projected, &state, m, weight, Some(bias), reset);
                     let output = &mut outputs[row * (n + annotation)..][..n + annotation];
                     output[..n].copy_from_slice(&state);
                     output[n..].copy_from_slice(&context);
+                    for (j, weight) in weights.iter().enumerate() {
+                        alignments[row * src_len + j] = weight / sum;
+                    }
                 }
             }
+            outputs.extend(alignments);
             outputs
         };
         let sizes = [
@@ -182,6 +199,9 @@ fn decoder() {
             n * attention,
             attention,
             annotation * 3 * n,
+            n * 3 * n,
+            n,
+            3 * n,
             n * 3 * n,
             n,
         ];
@@ -202,13 +222,23 @@ fn decoder() {
             weight: &x[7],
             bias: (reset == Reset::After).then_some(&x[8]),
             reset,
+            second: conditional.then_some(SecondUnit {
+                input_bias: &x[9],
+                weight: &x[10],
+                bias: (reset == Reset::After).then_some(&x[11]),
+            }),
         };
         let (outputs, tape) = decoder.forward(x[0].clone());
-        for (found, expected) in outputs.iter().zip(define(&inputs)) {
+        for (found, expected) in outputs.iter().chain(&tape.alignments).zip(define(&inputs)) {
             assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} is not {expected}");
         }
-        let weights = numbers(outputs.len(), 40);
-        let d = decoder.backward(&outputs, &tape, &narrow(&weights));
+        let weights = numbers(outputs.len() + tape.alignments.len(), 40);
+        let narrowed = narrow(&weights);
+        let (d_outputs, d_alignments) = narrowed.split_at(outputs.len());
+        let d = decoder.backward(&outputs, &tape, d_outputs, Some(d_alignments));
+        assert_eq!(d.second.is_some(), conditional);
+        let (input_bias, weight, bias) =
+            d.second.map_or((None, None, None), |d| (Some(d.input_bias), Some(d.weight), d.bias));
         let gradients = [
             Some(d.projected),
             Some(d.initial),
@@ -219,6 +249,9 @@ fn decoder() {
             Some(d.context),
             Some(d.weight),
             d.bias,
+            input_bias,
+            weight,
+            bias,
         ];
         check(|x| weigh(&define(x), &weights), &inputs, &gradients);
     }

@@ -1,6 +1,6 @@
 //! Results are the same bits on any number of threads, and a sentence's do not depend on its batch.
 
-use rnnsearch_numeric::decoder::Decoder;
+use rnnsearch_numeric::decoder::{Decoder, SecondUnit};
 use rnnsearch_numeric::gru::Gru;
 use rnnsearch_numeric::output::Output;
 use rnnsearch_numeric::product::{Matrix, Write, is_available, product, product_of, with_precision};
@@ -88,33 +88,41 @@ fn decoder_on_threads_and_alone() {
         weight: &weight,
         bias: None,
         reset: Reset::Before,
+        second: None,
     };
-    same_on_all_threads(|| {
-        let (outputs, tape) = decoder.forward(projected.clone());
-        let d = decoder.backward(&outputs, &tape, &d_outputs);
-        let sources = (d.annotations, d.keys);
-        (outputs, d.projected, d.initial, sources, d.query, d.energy, d.context, d.weight)
-    });
-    let (outputs, _) = decoder.forward(projected.clone());
-    let alone = |b: usize| {
-        let real = lengths[b];
-        let memory = Memory {
-            src_len: real,
-            annotations: &annotations[b * src_len * annotation..][..real * annotation],
-            keys: &keys[b * src_len * attention..][..real * attention],
-            bias: &padding[b * src_len..][..real],
-            ..memory
+    let (input_bias, second_weight) = (numbers(3 * n, 10, 1.0), numbers(n * 3 * n, 11, 0.2));
+    let second = SecondUnit { input_bias: &input_bias, weight: &second_weight, bias: None };
+    let conditional = Decoder { second: Some(second), ..decoder };
+    for decoder in [decoder, conditional] {
+        same_on_all_threads(|| {
+            let (outputs, tape) = decoder.forward(projected.clone());
+            let d = decoder.backward(&outputs, &tape, &d_outputs, None);
+            let (sources, second) = ((d.annotations, d.keys), d.second.map(|d| (d.input_bias, d.weight)));
+            (outputs, d.projected, d.initial, sources, d.query, d.energy, (d.context, d.weight), second)
+        });
+    }
+    for decoder in [decoder, conditional] {
+        let (outputs, _) = decoder.forward(projected.clone());
+        let alone = |b: usize| {
+            let real = lengths[b];
+            let memory = Memory {
+                src_len: real,
+                annotations: &annotations[b * src_len * annotation..][..real * annotation],
+                keys: &keys[b * src_len * attention..][..real * attention],
+                bias: &padding[b * src_len..][..real],
+                ..memory
+            };
+            let decoder = Decoder { batch: 1, initial: &initial[b * n..][..n], memory, lengths: None, ..decoder };
+            decoder
+                .forward((0..targets[b]).flat_map(|i| projected[(i * batch + b) * 3 * n..][..3 * n].to_vec()).collect())
+                .0
         };
-        let decoder = Decoder { batch: 1, initial: &initial[b * n..][..n], memory, lengths: None, ..decoder };
-        decoder
-            .forward((0..targets[b]).flat_map(|i| projected[(i * batch + b) * 3 * n..][..3 * n].to_vec()).collect())
-            .0
-    };
-    for b in 0..batch {
-        let width = n + annotation;
-        let among = |i: usize| &outputs[(i * batch + b) * width..][..width];
-        assert!(alone(b) == (0..targets[b]).flat_map(among).copied().collect::<Vec<_>>(), "sentence {b}");
-        assert!((targets[b]..len).flat_map(among).all(|output| *output == 0.0), "padding of sentence {b}");
+        for b in 0..batch {
+            let width = n + annotation;
+            let among = |i: usize| &outputs[(i * batch + b) * width..][..width];
+            assert!(alone(b) == (0..targets[b]).flat_map(among).copied().collect::<Vec<_>>(), "sentence {b}");
+            assert!((targets[b]..len).flat_map(among).all(|output| *output == 0.0), "padding of sentence {b}");
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub enum TrainingError {
         section: &'static str,
     },
     /// A file of the run folder cannot be used.
-    #[error("cannot {action} `{}`: {error}", path.display())]
+    #[error("cannot {action} `{}`: {error}{}", path.display(), remedy(error))]
     File {
         /// What was tried.
         action: &'static str,
@@ -55,22 +55,66 @@ pub enum TrainingError {
         /// Why it failed.
         error: io::Error,
     },
-    /// No checkpoint can be read.
-    #[error("checkpoint `{}` is damaged: {reason}. There is no other to go on from: begin anew with --overwrite", path.display())]
+    /// No checkpoint can be read; this is the newest.
+    #[error("checkpoint `{}` is damaged, and there is no other to go on from: begin anew with --overwrite", .0.display())]
+    AllDamaged(PathBuf),
+    /// A training cannot begin with a model of other settings.
+    #[error("`{key}` is {given} in the configuration, and {found} in `{}`, which training.from begins with: make it {found}", model.display())]
+    OtherModel {
+        /// The model file or run folder.
+        model: PathBuf,
+        /// The first setting that differs.
+        key: String,
+        /// Its value in the configuration.
+        given: String,
+        /// Its value in the model.
+        found: String,
+    },
+    /// The model to begin with would be deleted.
+    #[error("`{}`, which training.from begins with, is in the run folder that --overwrite deletes: use another --run folder", .0.display())]
+    FromItself(PathBuf),
+    /// There are not as many checkpoints as are to be averaged.
+    #[error(
+        "run folder `{}` has {found} checkpoints, not {asked}: average fewer, or train with training.keep_checkpoints = {asked}", run.display()
+    )]
+    TooFewCheckpoints {
+        /// The run folder.
+        run: PathBuf,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A checkpoint that is needed cannot be read.
+    #[error("checkpoint `{}` is damaged: {reason}", path.display())]
     Checkpoint {
         /// The checkpoint folder.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// A checkpoint of a later version of the program.
-    #[error("checkpoint `{}` has format {found}; this build reads up to {known}: use a newer rnnsearch", path.display())]
-    NewerCheckpoint {
+    /// The checkpoints of a training are gone, but not its model.
+    #[error(
+        "run folder `{}` holds a model but no checkpoint to go on from: put the folder `checkpoints` back, or begin anew with --overwrite", .0.display()
+    )]
+    NoCheckpoint(PathBuf),
+    /// What is trained on is not what it was.
+    #[error(
+        "checkpoint `{}` was made with other training text or tokenizers than there are now: put them back as they were, or begin anew \
+         with --overwrite or another --run folder", .0.display()
+    )]
+    OtherText(PathBuf),
+    /// A checkpoint of another version of the program.
+    #[error(
+        "checkpoint `{}` has format {found}; this build reads {known}: {}", path.display(),
+        if *found > u64::from(*known) { "use a newer rnnsearch" } else { "use the rnnsearch that made it, or begin anew with --overwrite" }
+    )]
+    OtherFormat {
         /// The checkpoint folder.
         path: PathBuf,
         /// Its format.
-        found: u32,
-        /// The newest format known.
+        found: u64,
+        /// The format known.
         known: u32,
     },
     /// A checkpoint that does not fit the configuration.
@@ -89,15 +133,26 @@ pub enum TrainingError {
     Precision(&'static str),
     /// Nothing is learned any more.
     #[error(
-        "loss or gradient was not finite in {updates} updates in a row, up to update {update}. The last checkpoint and the best model are \
-         kept. Lower training.optimizer.learning_rate or training.clip_norm and go on with --resume"
+        "loss or gradient was not finite in {updates} updates in a row, up to update {update}{}. The last checkpoint and the best model are \
+         kept. Lower training.optimizer.learning_rate or training.clip_norm and go on with --resume",
+        if *recoveries > 0 { format!(", though the training went back and lowered its learning rate {recoveries} times") } else { String::new() }
     )]
     Diverged {
         /// Updates in a row.
         updates: u64,
         /// The last of them.
         update: u64,
+        /// How often the training went back to a checkpoint with a lower learning rate.
+        recoveries: u64,
     },
+}
+
+/// What can be done about a file that cannot be used.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Make room there, and go on with --resume",
+        _ => "",
+    }
 }
 
 impl TrainingError {

@@ -17,6 +17,17 @@ impl Gradients {
         Self { by_name: loss.gradients(model, tokens) }
     }
 
+    /// Adds the gradients of another loss.
+    pub fn add(&mut self, other: Self) {
+        for (name, gradient) in other.by_name {
+            let sum = match self.by_name.remove(&name) {
+                Some(own) => own.plus(gradient),
+                None => gradient,
+            };
+            self.by_name.insert(name, sum);
+        }
+    }
+
     /// The length of all gradients as one vector.
     pub fn norm(&self) -> f64 {
         let flat = |gradient: &Gradient| match gradient {

@@ -1,9 +1,15 @@
 //! A model that learns: its gradients, and the steps it takes.
 
-use rnnsearch_config::Config;
-use rnnsearch_decoder::{Batch, RnnSearch};
+use std::borrow::Borrow;
+use std::ops::Add;
+
+use burn::module::Module;
+use burn::prelude::*;
+use rnnsearch_config::{AlignmentConfig, Config, TrainingConfig};
+use rnnsearch_decoder::{AlignmentTerms, Batch, Objective, RnnSearch};
 use rnnsearch_kernels::{Dropout, with_precision};
 
+use crate::average::Average;
 use crate::gradients::Gradients;
 use crate::optimizer::{Optimizer, OptimizerState, Update};
 
@@ -12,16 +18,44 @@ pub(crate) struct Learner {
     /// Away only while it is changed, so that this can be done in place.
     model: Option<RnnSearch>,
     optimizer: Optimizer,
+    average: Option<Average>,
 }
 
 impl Learner {
-    /// A model on a device with gradients.
-    pub fn new(model: RnnSearch, optimizer: Optimizer) -> Self {
-        Self { model: Some(model), optimizer }
+    /// A model on a device with gradients, which has an average of its weights or not.
+    pub fn new(model: RnnSearch, optimizer: Optimizer, average: Option<Average>) -> Self {
+        Self { model: Some(model), optimizer, average }
     }
 
     pub fn model(&self) -> &RnnSearch {
         self.model.as_ref().expect("the model is only away while it is changed")
+    }
+
+    /// The model with averaged weights, if there are any; the model must be [settled](Self::settle).
+    pub fn averaged(&self) -> Option<RnnSearch> {
+        let average = self.average.as_ref().filter(|average| average.count() > 0)?;
+        Some(average.apply(self.model().clone()))
+    }
+
+    /// The model to validate and to save, without gradients; it must be [settled](Self::settle).
+    pub fn network(&self) -> RnnSearch {
+        self.averaged().unwrap_or_else(|| self.model().clone()).valid()
+    }
+
+    /// How often weights were averaged.
+    pub fn averagings(&self) -> u64 {
+        self.average.as_ref().map_or(0, Average::count)
+    }
+
+    /// Adds the weights after an update to their average, where there is one and it is time.
+    pub fn add_to_average(&mut self, update: u64) {
+        if self.average.is_none() || !Average::is_due(update) {
+            return;
+        }
+        self.settle();
+        if let (Some(average), Some(model)) = (&mut self.average, &self.model) {
+            average.add(model);
+        }
     }
 
     /// The state of the optimiser; the model must be [settled](Self::settle).
@@ -35,22 +69,91 @@ impl Learner {
         self.model = self.model.take().map(|model| self.optimizer.settle(model));
     }
 
-    /// The loss of a batch in nats, summed over its target tokens, and the gradients of its mean. `update` numbers the update
-    /// whose dropout is drawn. The device must be able to multiply in the configuration's precision.
-    pub fn gradients(&mut self, batch: &Batch, config: &Config, update: u64) -> (f64, Gradients) {
+    /// The losses of some batches, summed over all of their `tokens` in the target, and the gradients of their mean. One batch is in
+    /// memory at a time. `update` numbers the update whose dropout is drawn. The device must be able to multiply in the configuration's
+    /// precision.
+    ///
+    /// # Panics
+    ///
+    /// If there is no batch.
+    pub fn gradients<B: Borrow<Batch>>(
+        &mut self,
+        batches: impl IntoIterator<Item = B>,
+        tokens: usize,
+        config: &Config,
+        objective: &Objective,
+        update: u64,
+    ) -> (Losses, Gradients) {
+        let mut dropout = Dropout::new(config.training.seed, update);
+        let each = batches.into_iter().map(|batch| {
+            let batch = batch.borrow();
+            self.gradients_of(batch, tokens, config, objective, &mut dropout)
+        });
+        let sum = |(losses, mut gradients): (Losses, Gradients), (more_losses, more): (Losses, Gradients)| {
+            gradients.add(more);
+            (losses + more_losses, gradients)
+        };
+        each.reduce(sum).expect("an update has a batch")
+    }
+
+    /// The losses of one batch, and the gradients of these divided by `tokens`.
+    fn gradients_of(
+        &mut self,
+        batch: &Batch,
+        tokens: usize,
+        config: &Config,
+        objective: &Objective,
+        dropout: &mut Dropout,
+    ) -> (Losses, Gradients) {
         let rows = self.model().rows_used(batch);
         self.model = self.model.take().map(|model| self.optimizer.catch_up(model, &rows));
-        let mut dropout = Dropout::new(config.training.seed, update);
         with_precision(config.training.precision, || {
-            let loss = self.model().loss(batch, &config.model, config.training.label_smoothing, Some(&mut dropout));
-            let gradients = Gradients::of(&loss, batch.target_tokens, self.model());
-            (f64::from(loss.nats.into_scalar::<f32>()), gradients)
+            let loss = self.model().loss(batch, &config.model, objective, Some(dropout));
+            let gradients = Gradients::of(&loss, tokens, self.model());
+            self.model = self.model.take().map(|model| model.rewarded(&loss));
+            let value = |nats: Tensor<1>| f64::from(nats.into_scalar::<f32>());
+            (Losses { nats: value(loss.nats), alignment: loss.alignment.map(value) }, gradients)
         })
     }
 
     /// Changes the weights.
     pub fn step(&mut self, gradients: Gradients, update: &Update) {
         self.model = self.model.take().map(|model| self.optimizer.step(model, gradients, update));
+    }
+}
+
+/// The losses of a batch in nats, summed over its target tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Losses {
+    /// The cross-entropy.
+    pub nats: f64,
+    /// What is added for the sake of the alignments.
+    pub alignment: Option<f64>,
+}
+
+impl Losses {
+    /// Of the whole.
+    pub fn is_finite(self) -> bool {
+        self.nats.is_finite() && self.alignment.is_none_or(f64::is_finite)
+    }
+}
+
+impl Add for Losses {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let alignment = self.alignment.map_or(other.alignment, |own| Some(own + other.alignment.unwrap_or(0.0)));
+        Self { nats: self.nats + other.nats, alignment }
+    }
+}
+
+/// The objective of the settings in an epoch, counted from 0.
+pub(crate) fn objective(training: &TrainingConfig, epoch: u64) -> Objective {
+    let AlignmentConfig { guided, guided_decay, coverage, doubly_stochastic, entropy, .. } = training.alignment;
+    let decayed = guided * guided_decay.powi(i32::try_from(epoch).unwrap_or(i32::MAX));
+    Objective {
+        smoothing: training.label_smoothing,
+        alignment: AlignmentTerms { guided: decayed, coverage, doubly_stochastic, entropy },
     }
 }
 

@@ -4,12 +4,17 @@ use std::fmt;
 use std::time::Duration;
 
 use rnnsearch_alignment::Alignment;
-use serde::Serialize;
+use rnnsearch_config::Metric;
+use serde::{Deserialize, Serialize};
+
+use crate::exact;
 
 /// Is told what happens in a training.
 pub trait Observer {
     /// Something worth a line: what was read, what was dropped, where it goes on.
     fn message(&mut self, text: &str);
+    /// Something for those who want to know more.
+    fn detail(&mut self, _text: &str) {}
     /// Something that should not be, but that the training survives.
     fn warning(&mut self, text: &str);
     /// The data is read and the model made; updates begin.
@@ -48,6 +53,9 @@ pub struct Progress {
     pub batches: usize,
     /// Loss in nats per target token, over the updates since the last one told in the log.
     pub loss: f64,
+    /// What is added to it for the sake of the alignments, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment_loss: Option<f64>,
     /// Length of the gradient of the last update, before it was clipped.
     pub gradient_norm: f64,
     /// The learning rate of the last update.
@@ -90,6 +98,40 @@ pub struct ValidationReport {
     pub samples: Vec<Sample>,
 }
 
+/// The scores of the best validation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Updates done.
+    pub update: u64,
+    /// Cross-entropy of the references in nats per target token.
+    #[serde(with = "exact")]
+    pub loss: f64,
+    /// sacreBLEU of the translations.
+    #[serde(with = "exact")]
+    pub bleu: f64,
+    /// chrF2 of the translations.
+    #[serde(with = "exact")]
+    pub chrf: f64,
+}
+
+impl Best {
+    /// A score of which more is better.
+    pub(crate) fn merit(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Bleu => self.bleu,
+            Metric::Chrf => self.chrf,
+            Metric::Loss => -self.loss,
+        }
+    }
+}
+
+impl From<&ValidationReport> for Best {
+    fn from(report: &ValidationReport) -> Self {
+        let ValidationReport { update, loss, bleu, chrf, .. } = *report;
+        Self { update, loss, bleu, chrf }
+    }
+}
+
 /// A validation sentence with its translation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
@@ -106,7 +148,11 @@ pub struct Sample {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { update, epoch, loss, gradient_norm, learning_rate, tokens_per_second, .. } = self;
-        write!(f, "epoch {epoch}, update {update}: loss {loss:.4} nats/token, {tokens_per_second:.0} tokens/s, ")?;
+        write!(f, "epoch {epoch}, update {update}: loss {loss:.4} nats/token, ")?;
+        if let Some(loss) = self.alignment_loss {
+            write!(f, "alignments {loss:.4}, ")?;
+        }
+        write!(f, "{tokens_per_second:.0} tokens/s, ")?;
         write!(f, "rate {learning_rate:.3e}, gradient {gradient_norm:.2}")
     }
 }

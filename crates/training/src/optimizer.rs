@@ -271,7 +271,7 @@ fn spread(rows: &[usize], values: Tensor<2>, table: Tensor<1>) -> Tensor<1> {
 }
 
 /// The model with those of its parameters changed that have these names; parameters come and go flattened.
-fn change_parameters(
+pub(crate) fn change_parameters(
     model: RnnSearch,
     names: BTreeSet<String>,
     change: impl FnMut(&str, Tensor<1>) -> Tensor<1>,

@@ -2,12 +2,12 @@
 
 use burn::module::Module;
 use burn::prelude::*;
-use rnnsearch_config::{Attention, Config};
+use rnnsearch_config::{Attention, Config, Decoder, ModelConfig};
 use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch, Source};
 use rnnsearch_kernels::keep_freed_buffers;
 
 use crate::error::TrainingError;
-use crate::learner::{Learner, clip};
+use crate::learner::{Learner, clip, objective};
 use crate::optimizer::{Optimizer, Update};
 use crate::trainer::require_precision;
 
@@ -56,7 +56,7 @@ impl<'a> Rehearsal<'a> {
             target_words: workload.vocabulary,
         };
         let model = RnnSearch::new(&settings, config.training.seed, &device);
-        let learner = Learner::new(model, Optimizer::new(&config.training.optimizer));
+        let learner = Learner::new(model, Optimizer::new(&config.training.optimizer), None);
         let batches = std::array::from_fn(|number| workload.batch(number, &device));
         Ok(Self { config, learner, batches, workload, updates: 0 })
     }
@@ -66,10 +66,12 @@ impl<'a> Rehearsal<'a> {
         self.updates += 1;
         let training = &self.config.training;
         let batch = &self.batches[self.updates as usize % BATCHES];
-        let (nats, gradients) = self.learner.gradients(batch, self.config, self.updates);
+        let objective = objective(training, 0);
+        let (losses, gradients) =
+            self.learner.gradients([batch], batch.target_tokens, self.config, &objective, self.updates);
         let scale = clip(gradients.norm(), training.clip_norm);
         self.learner.step(gradients, &Update { scale, learning_rate: training.optimizer.learning_rate });
-        nats / batch.target_tokens as f64
+        losses.nats / batch.target_tokens as f64
     }
 
     /// The parameters of the model.
@@ -91,7 +93,7 @@ impl Workload {
     }
 
     /// Words spread over the vocabulary, in every batch others; the first few are special tokens.
-    fn batch(&self, number: usize, device: &Device) -> Batch {
+    pub(crate) fn batch(&self, number: usize, device: &Device) -> Batch {
         let first = 8.min(self.vocabulary - 1);
         let words = |count: usize, salt: usize| -> Vec<i32> {
             (0..count).map(|i| (first + (i * 7919 + salt + number * 1009) % (self.vocabulary - first)) as i32).collect()
@@ -105,25 +107,49 @@ impl Workload {
     /// Those of the forward pass. What attention does for each pair of words is no matrix product, and is not counted.
     fn operations(&self, config: &Config) -> f64 {
         let model = &config.model;
-        let [m, h, n, a, l] =
-            [model.embedding, model.encoder_hidden, model.decoder_hidden, model.attention_hidden, model.readout]
-                .map(|size| size as f64);
-        let attends = model.attention == Attention::Additive;
+        let [m, h, n, l] =
+            [model.embedding, model.encoder_hidden, model.decoder_hidden, model.readout].map(|size| size as f64);
+        let attends = model.attention != Attention::None;
         let context = if attends { 2.0 * h } else { h };
         let upper_encoder = (model.encoder_layers - 1) as f64 * 2.0 * (2.0 * h * 3.0 * h + h * 3.0 * h);
-        let keys = if attends { 2.0 * h * a } else { 0.0 };
+        let [keys, query] = attention(model);
         let source_token = 2.0 * (m * 3.0 * h + h * 3.0 * h) + upper_encoder + keys;
-        // A fixed context is multiplied once a sentence.
-        let (query, each_context, fixed_context) =
-            if attends { (n * a, context * 3.0 * n, 0.0) } else { (0.0, 0.0, context * 3.0 * n) };
+        let conditional = model.decoder == Decoder::Conditional;
+        // A fixed context is multiplied once a sentence, where this can be done beforehand.
+        let taken = context * 3.0 * n;
+        let (each_context, fixed_context) = if attends || conditional { (taken, 0.0) } else { (0.0, taken) };
+        let second = if conditional { n * 3.0 * n } else { 0.0 };
+        let fed = if model.input_feeding { l * 3.0 * n } else { 0.0 };
         let upper_decoder = (model.decoder_layers - 1) as f64 * (n * 3.0 * n + n * 3.0 * n);
         let readout = (n + m + context) * 2.0 * l;
         let output = l * self.vocabulary as f64;
-        let target_token = m * 3.0 * n + n * 3.0 * n + query + each_context + upper_decoder + readout + output;
+        let layer = m * 3.0 * n + n * 3.0 * n + query + each_context + second + fed;
+        let target_token = layer + upper_decoder + readout + output;
         let sentence = model.decoder_layers as f64 * h * n + fixed_context;
         let [sentences, sources, targets] =
             [self.sentences, self.sentences * self.source_length, self.target_tokens()].map(|count| count as f64);
         2.0 * (sources * source_token + targets * target_token + sentences * sentence)
+    }
+}
+
+/// The multiplications of attention for a source token, and for a target token.
+fn attention(model: &ModelConfig) -> [f64; 2] {
+    let [h, n, a] = [model.encoder_hidden, model.decoder_hidden, model.attention_hidden].map(|size| size as f64);
+    let (key, query, options) = (2.0 * h * a, n * a, &model.attention_options);
+    match model.attention {
+        Attention::None | Attention::Dot | Attention::ScaledDot => [0.0, 0.0],
+        Attention::General | Attention::LocalM => [0.0, n * 2.0 * h],
+        Attention::Cosine => [0.0, n * 2.0 * h + n],
+        Attention::Location => [0.0, n * options.positions as f64],
+        Attention::LocalP => [0.0, n * 2.0 * h + query + a],
+        Attention::MultiHead => [2.0 * key, query + key],
+        Attention::Hops => [key, query + (options.hops - 1) as f64 * key],
+        Attention::Additive
+        | Attention::NormedAdditive
+        | Attention::Concat
+        | Attention::Hard
+        | Attention::Monotonic
+        | Attention::Sparsemax => [key, query],
     }
 }
 

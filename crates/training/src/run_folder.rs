@@ -2,15 +2,13 @@
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rnnsearch_config::Config;
 use rnnsearch_corpus::Vocabularies;
-use rnnsearch_inference::files::write_atomic;
 
-use crate::{TrainingError, tensorboard};
+use crate::{TrainingError, disk, tensorboard};
 
 const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.safetensors";
@@ -71,11 +69,12 @@ impl RunFolder {
             if !is_free(path)? {
                 return Err(TrainingError::NotARun(path.into()));
             }
-            fs::create_dir_all(path).map_err(TrainingError::file("create", path))?;
+            disk::create_folder(path).inspect_err(|_| remove_folders(&made))?;
         }
         // Before anything is said of what is there: it may be in use.
         let lock = lock(path).inspect_err(|_| remove_folders(&made))?;
         match start {
+            Start::Overwrite if is_from(path, config) => Err(TrainingError::FromItself(path.into())),
             Start::New if held_run => Err(TrainingError::RunExists(path.into())),
             Start::Resume => check_same(path, config),
             _ => Ok(()),
@@ -91,7 +90,8 @@ impl RunFolder {
         })
     }
 
-    /// Makes it the folder of this training: deletes one that is overwritten, and saves the resolved configuration and the tokenizers.
+    /// Makes it the folder of this training: deletes one that is overwritten and what crashes have left, and saves the resolved
+    /// configuration and the tokenizers.
     ///
     /// # Errors
     ///
@@ -100,10 +100,11 @@ impl RunFolder {
         if self.start == Start::Overwrite {
             clear(&self.path)?;
         }
-        let file = self.path.join(CONFIG);
-        write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainingError::file("write", file))?;
+        disk::remove_unfinished(&self.path)?;
+        disk::remove_unfinished(&self.checkpoints())?;
+        disk::replace(&self.path.join(CONFIG), config.to_toml()?.as_bytes())?;
         self.begun = true;
-        Ok(vocabularies.save(&self.path)?)
+        vocabularies.files().iter().try_for_each(|(name, json)| disk::replace(&self.path.join(name), json.as_bytes()))
     }
 
     /// The folder.
@@ -134,19 +135,27 @@ impl RunFolder {
     }
 
     /// The length of `metrics.jsonl`.
-    pub(crate) fn metrics_len(&self) -> u64 {
+    fn metrics_len(&self) -> u64 {
         fs::metadata(self.path.join(METRICS)).map_or(0, |metadata| metadata.len())
     }
 
-    /// Cuts `metrics.jsonl` back to what it was at a checkpoint, and goes on with its time.
-    pub(crate) fn truncate_metrics(&self, len: u64) -> Result<(), TrainingError> {
-        let path = self.path.join(METRICS);
-        if self.metrics_len() > len {
-            let file = OpenOptions::new().write(true).open(&path).map_err(TrainingError::file("open", &path))?;
-            file.set_len(len).map_err(TrainingError::file("shorten", &path))?;
+    /// The length of `metrics.jsonl`, all of which a power loss cannot take any more.
+    pub(crate) fn synced_metrics_len(&self) -> Result<u64, TrainingError> {
+        let len = self.metrics_len();
+        if len > 0 {
+            disk::sync(&self.path.join(METRICS))?;
+        }
+        Ok(len)
+    }
+
+    /// Cuts `metrics.jsonl` back to what it was at a checkpoint, and goes on with its time. Returns whether it was that long.
+    pub(crate) fn truncate_metrics(&self, len: u64) -> Result<bool, TrainingError> {
+        let (path, now) = (self.path.join(METRICS), self.metrics_len());
+        if now > len {
+            disk::shorten(&path, len)?;
         }
         self.clock.set((Instant::now(), last_elapsed(&path)));
-        Ok(())
+        Ok(now >= len)
     }
 
     /// Adds a line to `metrics.jsonl`, with the seconds of training so far.
@@ -154,22 +163,12 @@ impl RunFolder {
         let (begin, before) = self.clock.get();
         let mut line = line.clone();
         line[ELAPSED] = (before + begin.elapsed().as_secs_f64()).into();
-        self.append(METRICS, &line.to_string())
+        disk::append(&self.path.join(METRICS), &line.to_string())
     }
 
     /// Adds a line to `log.txt`.
     pub(crate) fn log(&self, line: &str) -> Result<(), TrainingError> {
-        self.append(LOG, line)
-    }
-
-    /// Writes a line at once, so that a crash leaves whole lines.
-    fn append(&self, name: &str, line: &str) -> Result<(), TrainingError> {
-        let path = self.path.join(name);
-        let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(format!("{line}\n").as_bytes())
-        };
-        write().map_err(TrainingError::file("write to", &path))
+        disk::append(&self.path.join(LOG), line)
     }
 }
 
@@ -209,17 +208,13 @@ fn last_elapsed(metrics: &Path) -> f64 {
 
 /// Whether a folder is missing, or empty but for what an interrupted start leaves.
 fn is_free(path: &Path) -> Result<bool, TrainingError> {
-    let entries = match fs::read_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        entries => entries.map_err(TrainingError::file("read", path))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(TrainingError::file("read", path))?;
-        if entry.file_name() != LOCK {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(disk::list(path)?.iter().all(|(name, _)| name == LOCK || name.starts_with(disk::UNFINISHED)))
+}
+
+/// Whether the model that a training begins with is in a folder.
+fn is_from(path: &Path, config: &Config) -> bool {
+    let from = config.training.from.as_ref().and_then(|from| from.canonicalize().ok());
+    from.zip(path.canonicalize().ok()).is_some_and(|(from, path)| from.starts_with(path))
 }
 
 /// What was learned so far is of use only to the same model on the same data.
@@ -229,6 +224,7 @@ fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
         ("data", saved.data != config.data),
         ("tokenizer", saved.tokenizer != config.tokenizer),
         ("model", saved.model != config.model),
+        ("training.from", saved.training.from != config.training.from),
         ("training.optimizer", saved.training.optimizer.kind != config.training.optimizer.kind),
     ];
     match sections.into_iter().find(|(_, differs)| *differs) {
@@ -239,23 +235,21 @@ fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
 
 /// Deletes a training, and nothing else that a user may have put into its folder.
 ///
-/// The configuration goes last: until then the folder is known as a run folder.
+/// The configuration goes last: until then the folder is known as a run folder. The checkpoints go all at once, so that nobody who is
+/// interrupted can go on from some of them.
 fn clear(path: &Path) -> Result<(), TrainingError> {
+    TOKENIZERS.iter().try_for_each(|name| disk::remove(&path.join(name)))?;
     let checkpoints = path.join(CHECKPOINTS);
     if checkpoints.exists() {
-        fs::remove_dir_all(&checkpoints).map_err(TrainingError::file("delete", checkpoints))?;
+        let aside = path.join(format!("{}{CHECKPOINTS}", disk::UNFINISHED));
+        disk::remove(&aside)?;
+        disk::rename(&checkpoints, &aside)?;
+        disk::sync_folder(path)?;
+        disk::remove(&aside)?;
     }
     let events = path.join(TENSORBOARD);
     tensorboard::clear(&events).map_err(TrainingError::file("delete events in", events))?;
-    for name in [MODEL, METRICS, LOG].into_iter().chain(TOKENIZERS).chain([CONFIG]) {
-        match fs::remove_file(path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(TrainingError::file("delete", path.join(name))(error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    [MODEL, METRICS, LOG, CONFIG].iter().try_for_each(|name| disk::remove(&path.join(name)))
 }
 
 #[cfg(test)]

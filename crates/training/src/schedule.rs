@@ -3,10 +3,13 @@
 use rnnsearch_config::{ScheduleConfig, ScheduleKind};
 use serde::{Deserialize, Serialize};
 
+use crate::exact;
+
 /// The learning rate over time. Its state is saved with a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Schedule {
     /// What `plateau` has multiplied the rate by so far.
+    #[serde(with = "exact")]
     factor: f64,
     /// Validations since the last better score.
     bad: u64,

@@ -5,22 +5,26 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::prelude::*;
-use rnnsearch_config::Config;
-use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pairs, Vocabularies};
-use rnnsearch_decoder::RnnSearch;
+use rnnsearch_config::{Config, Reading, TrainingConfig};
+use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Vocabularies};
+use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch};
 use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
 use serde_json::json;
 
-use crate::checkpoint::{Checkpoint, Position};
-use crate::learner::{Learner, clip};
+use crate::average::Average;
+use crate::checkpoint::{Checkpoint, Occasion, Position, Window, prune};
+use crate::exact::Exact;
+use crate::gradients::Gradients;
+use crate::learner::{Learner, Losses, clip, objective};
+use crate::memory::{Memory, available};
+use crate::notes::Notes;
 use crate::optimizer::{Optimizer, Update};
+use crate::origin::origin;
 use crate::tensorboard::Board;
-use crate::validation::{Validation, merit, to_device};
-use crate::{Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport};
-
-/// After so many updates in a row whose loss or gradient is not finite, a training gives up.
-const MAX_SKIPPED: u64 = 20;
+use crate::text::Text;
+use crate::validation::{Validation, to_device};
+use crate::{Best, Observer, Prepared, Progress, RunFolder, TrainingError, ValidationReport, disk};
 
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +44,16 @@ pub struct Outcome {
     pub ending: Ending,
     /// Updates done.
     pub update: u64,
-    /// The best validation, if this process saw one.
-    pub best: Option<ValidationReport>,
+    /// The best validation, if there was one.
+    pub best: Option<Best>,
 }
 
 /// Trains the model that `config` describes, in a run folder, on a device.
 ///
 /// The folder is changed only once all text is read and everything is ready for the first update.
+///
+/// A training that is stopped at any instant, be it by a power loss, and resumed, ends with the model and the metrics that it would have
+/// had: everything follows from the settings and the newest checkpoint.
 ///
 /// When `stop` becomes true the training ends after the current update, with a checkpoint.
 ///
@@ -65,7 +72,7 @@ pub fn train(
     let mut board = Board::new(observer, config.training.tensorboard.then(|| run.tensorboard()));
     let mut trainer = Trainer::prepare(config, run, device, &mut board)?;
     let ending = trainer.run(stop)?;
-    Ok(Outcome { ending, update: trainer.position.update, best: trainer.best })
+    Ok(Outcome { ending, update: trainer.position.update, best: trainer.position.best })
 }
 
 /// Fails if a device cannot multiply in the configuration's precision.
@@ -89,22 +96,19 @@ struct Trainer<'a> {
     validation: Option<Validation>,
     learner: Learner,
     position: Position,
-    best: Option<ValidationReport>,
-    window: Window,
-    skipped: u64,
+    pace: Pace,
     begin: (Instant, f64),
 }
 
-/// Sums over the updates since the last one told in the log.
-struct Window {
-    nats: f64,
+/// How many target tokens this process has seen since the last update told in the log.
+struct Pace {
     tokens: usize,
     begin: Instant,
 }
 
-impl Window {
+impl Pace {
     fn new() -> Self {
-        Self { nats: 0.0, tokens: 0, begin: Instant::now() }
+        Self { tokens: 0, begin: Instant::now() }
     }
 }
 
@@ -117,49 +121,43 @@ impl<'a> Trainer<'a> {
         device: &'a Device,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, TrainingError> {
-        let mut notes = Vec::new();
-        let mut note = |observer: &mut dyn Observer, text: String| {
-            observer.message(&text);
-            notes.push(text);
-        };
-        let vocabularies = if run.is_resumed() && run.holds_tokenizers() {
-            Vocabularies::load(run.path())?
-        } else {
-            let what = if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" };
-            note(observer, format!("learning {what}"));
-            Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?
-        };
-        let (dataset, report) = Dataset::for_training(Pairs::open(&config.data.train)?, &vocabularies, &config.data)?;
-        note(observer, report.to_string());
-        let validation =
-            config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
-        if let Some(validation) = &validation {
-            note(observer, format!("validation: {} pairs", validation.len()));
-        }
+        let free = available().filter(|_| kernel_of(device) == Kernel::Fused);
+        let mut notes = Notes { observer, lines: Vec::new() };
+        let Text { vocabularies, dataset, validation, hash } = Text::read(config, run, &mut notes)?;
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
-        let (model, optimizer, position) = match resume(run, observer)? {
+        let found = resume(run, notes.observer)?;
+        let place = found.as_ref().map(|(folder, _)| folder.clone());
+        let (learner, position) = match found {
+            Some((folder, checkpoint)) if checkpoint.position.text != hash => {
+                return Err(TrainingError::OtherText(folder));
+            }
             Some((folder, checkpoint)) => {
-                note(observer, format!("going on from update {}", checkpoint.position.update));
-                let (model, state, position) = checkpoint.load_into(RnnSearch::blank(&settings, &tracked), &folder)?;
-                (model, Optimizer::restore(&config.training.optimizer, state, device), position)
+                notes.add(format!("going on from update {}", checkpoint.position.update));
+                checkpoint.into_learner(RnnSearch::blank(&settings, &tracked), &config.training, &folder)?
             }
-            None => {
-                let model = RnnSearch::new(&settings, config.training.seed, &tracked);
-                (model, Optimizer::new(&config.training.optimizer), Position::default())
-            }
+            None => (beginner(&settings, config, &tracked)?, Position::start(hash)),
         };
+        let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch);
+        let memory = Memory::of(config, learner.model().num_params(), &dataset, &plan);
+        notes.detail(memory.to_string());
+        notes.warn(free.and_then(|free| memory.warning(free)));
         run.begin(config, &vocabularies)?;
-        notes.iter().try_for_each(|text| run.log(text))?;
-        run.truncate_metrics(position.metrics_len)?;
+        if let Some(place) = place {
+            prune(&run.checkpoints(), config.training.keep_checkpoints, &place, position.update)?;
+        }
+        let whole = run.truncate_metrics(position.metrics_len)?;
+        notes.warn((!whole).then(|| "metrics.jsonl is shorter than it was: lines are missing".into()));
+        let Notes { observer, lines } = notes;
+        lines.iter().try_for_each(|line| run.log(line))?;
         observer.prepared(&Prepared {
             update: position.update,
             pairs: dataset.len(),
             target_tokens: dataset.target_tokens(),
-            parameters: model.num_params(),
+            parameters: learner.model().num_params(),
             vocabularies: (settings.source_words, settings.target_words),
         });
-        Ok(Self {
+        let mut trainer = Self {
             config,
             run,
             device,
@@ -168,53 +166,82 @@ impl<'a> Trainer<'a> {
             vocabularies,
             dataset,
             validation,
-            learner: Learner::new(model, optimizer),
+            learner,
             position,
-            best: None,
-            window: Window::new(),
-            skipped: 0,
+            pace: Pace::new(),
             begin: (Instant::now(), 0.0),
-        })
+        };
+        trainer.recover_model()?;
+        Ok(trainer)
+    }
+
+    /// Makes the model file that of the checkpoint gone on from, where the process before may have been stopped before it could.
+    fn recover_model(&mut self) -> Result<(), TrainingError> {
+        if self.position.is_best {
+            self.save_model()
+        } else if self.position.best.is_some() && !self.run.model().is_file() {
+            self.position.best = None;
+            self.warn("the model file is gone: the next validation makes one, be it better or not")
+        } else {
+            Ok(())
+        }
     }
 
     fn run(&mut self, stop: &AtomicBool) -> Result<Ending, TrainingError> {
-        let ending = self.epochs(stop)?;
-        if ending == Ending::Finished && self.position.validated_at != Some(self.position.update) {
-            self.validate()?;
-        }
-        self.checkpoint()?;
-        Ok(ending)
-    }
-
-    fn epochs(&mut self, stop: &AtomicBool) -> Result<Ending, TrainingError> {
         self.begin = (Instant::now(), self.fraction_done(None));
-        while !self.is_finished() {
+        if let Some(ending) = self.is_over() {
+            // With other settings it may be over where it was to go on.
+            let concluded = ending == Ending::EarlyStop || self.position.validated_at == Some(self.position.update);
+            return if concluded { Ok(ending) } else { self.conclude(stop).map(|_| ending) };
+        }
+        loop {
             let plan = BatchPlan::epoch(&self.dataset, &self.config.training, self.position.epoch);
-            for indices in plan.iter_from(self.position.batch) {
-                self.update(indices, plan.len())?;
-                let last_of_epoch = self.position.batch == plan.len();
-                if last_of_epoch {
-                    self.position.epoch += 1;
-                    self.position.batch = 0;
-                }
-                if self.is_due(self.config.training.validate_every, last_of_epoch) {
-                    self.validate()?;
-                    self.checkpoint_if(self.config.training.checkpoint_every == 0)?;
-                }
-                self.checkpoint_if(self.is_due(self.config.training.checkpoint_every, false))?;
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(Ending::Interrupted);
-                }
-                let patience = self.config.training.patience;
-                if patience > 0 && self.position.validations_since_best >= patience {
-                    return Ok(Ending::EarlyStop);
-                }
-                if self.is_finished() {
-                    break;
+            // With other settings an epoch may have fewer batches than it had when the training was stopped.
+            self.position.batch = self.position.batch.min(plan.len() - 1);
+            let epoch = self.position.epoch;
+            while self.position.epoch == epoch {
+                if !self.update(&plan)? {
+                    self.go_back()?;
+                } else if let Some(ending) = self.conclude(stop)? {
+                    return Ok(ending);
                 }
             }
         }
-        Ok(Ending::Finished)
+    }
+
+    /// What comes after an update: perhaps a validation, a checkpoint, the end.
+    ///
+    /// A checkpoint holds all that came of its update; and as the best validation always has one, the model file can be made again
+    /// from it. So it does not matter where in here a process is stopped.
+    fn conclude(&mut self, stop: &AtomicBool) -> Result<Option<Ending>, TrainingError> {
+        let training = &self.config.training;
+        let epoch_done = self.position.batch == 0;
+        let validates = self.is_due(training.validate_every, epoch_done) || self.is_finished();
+        if validates {
+            self.validate()?;
+        }
+        let over = self.is_over();
+        // Weights that nothing finite comes of are not worth going on from.
+        let usual = self.is_due(training.checkpoint_every, validates) && self.position.skipped == 0;
+        let due = over.is_some() || self.position.is_best || usual;
+        let stopped = stop.load(Ordering::Relaxed).then_some(Ending::Interrupted);
+        if due {
+            self.checkpoint(Occasion::Due)?;
+        } else if stopped.is_some() {
+            self.checkpoint(Occasion::Stopped)?;
+        }
+        if self.position.is_best {
+            self.save_model()?;
+        }
+        Ok(over.or(stopped))
+    }
+
+    /// How the training has ended, if it has.
+    fn is_over(&self) -> Option<Ending> {
+        let patience = self.config.training.patience;
+        let hopeless = patience > 0 && self.position.validations_since_best >= patience;
+        let finished = self.is_finished().then_some(Ending::Finished);
+        finished.or(hopeless.then_some(Ending::EarlyStop))
     }
 
     /// Whether it is time for what happens every so many updates, or, where that is 0, at a given occasion.
@@ -228,57 +255,132 @@ impl<'a> Trainer<'a> {
             || (training.max_updates > 0 && self.position.update >= training.max_updates)
     }
 
-    /// One update of the weights from one batch.
-    fn update(&mut self, indices: &[u32], batches: usize) -> Result<(), TrainingError> {
-        let training = &self.config.training;
-        let batch = to_device(&PaddedBatch::new(&self.dataset, indices), &self.tracked);
-        self.position.update += 1;
-        self.position.batch += 1;
-        let (nats, gradients) = self.learner.gradients(&batch, self.config, self.position.update);
+    /// One update of the weights, from the next batch or batches of an epoch. Returns whether there is any point in going on from it.
+    fn update(&mut self, plan: &BatchPlan) -> Result<bool, TrainingError> {
+        let Self { config, dataset, tracked, position, .. } = self;
+        let training = &config.training;
+        let batches = position.batch..plan.len().min(position.batch + training.accumulate);
+        (position.update, position.batch, position.is_best) = (position.update + 1, batches.end, false);
+        let parts: Vec<&[u32]> =
+            batches.flat_map(|batch| BatchPlan::parts(dataset, plan.batch(batch), training.max_batch_tokens)).collect();
+        let tokens = parts.concat().iter().map(|&index| dataset.target_len(index)).sum();
+        let parts = parts.into_iter().map(|indices| {
+            let padded = PaddedBatch::new(dataset, indices);
+            guided(to_device(&padded, tracked), &padded, training, tracked)
+        });
+        let objective = objective(training, position.epoch);
+        let (losses, gradients) = self.learner.gradients(parts, tokens, config, &objective, position.update);
         let norm = gradients.norm();
-        if !nats.is_finite() || !norm.is_finite() {
-            return self.skip(nats, norm);
+        if losses.is_finite() && norm.is_finite() {
+            self.learn(gradients, norm, losses, tokens, plan.len())?;
+        } else {
+            self.skip(losses, norm)?;
         }
-        self.skipped = 0;
+        self.learner.add_to_average(self.position.update);
+        if self.position.batch == plan.len() {
+            self.position.epoch += 1;
+            self.position.batch = 0;
+            if let Some(doubt) = self.position.doubts.epoch_done(self.position.epoch, self.config) {
+                self.warn(&doubt)?;
+            }
+        }
+        Ok(self.position.skipped < training.recovery.after)
+    }
+
+    /// Changes the weights.
+    fn learn(
+        &mut self,
+        gradients: Gradients,
+        norm: f64,
+        losses: Losses,
+        tokens: usize,
+        batches: usize,
+    ) -> Result<(), TrainingError> {
+        let training = &self.config.training;
+        self.position.skipped = 0;
         let rate =
             self.position.schedule.rate(&training.schedule, training.optimizer.learning_rate, self.position.update);
-        self.learner.step(gradients, &Update { scale: clip(norm, training.clip_norm), learning_rate: rate });
-        self.window.nats += nats;
-        self.window.tokens += batch.target_tokens;
+        let rate = self.position.slower * rate;
+        let scale = clip(norm, training.clip_norm);
+        self.position.doubts.updated(scale < 1.0);
+        self.learner.step(gradients, &Update { scale, learning_rate: rate });
+        let window = &mut self.position.window;
+        window.nats += losses.nats;
+        let so_far = window.alignment.map_or(0.0, |Exact(nats)| nats);
+        window.alignment = losses.alignment.map(|nats| Exact(nats + so_far));
+        window.tokens += tokens;
+        self.pace.tokens += tokens;
         self.tell_progress(batches, norm, rate)
     }
 
     /// Leaves out an update that would spoil the weights.
-    fn skip(&mut self, nats: f64, norm: f64) -> Result<(), TrainingError> {
-        self.skipped += 1;
+    fn skip(&mut self, losses: Losses, norm: f64) -> Result<(), TrainingError> {
+        self.position.skipped += 1;
         let update = self.position.update;
+        let nats = losses.nats + losses.alignment.unwrap_or(0.0);
         let text = format!("update {update} is left out: its loss is {nats} and the length of its gradient {norm}");
-        self.run.log(&text)?;
-        self.observer.warning(&text);
-        if self.skipped >= MAX_SKIPPED {
-            Err(TrainingError::Diverged { updates: self.skipped, update })
-        } else {
-            Ok(())
+        self.warn(&text)
+    }
+
+    fn warn(&mut self, text: &str) -> Result<(), TrainingError> {
+        self.observer.warning(text);
+        self.run.log(text)
+    }
+
+    /// Goes back to the last checkpoint that something finite came of, with a lower learning rate.
+    fn go_back(&mut self) -> Result<(), TrainingError> {
+        let Position { update, skipped, recoveries, slower, best, .. } = self.position.clone();
+        let recovery = &self.config.training.recovery;
+        let diverged = TrainingError::Diverged { updates: skipped, update, recoveries };
+        if recoveries >= recovery.attempts {
+            return Err(diverged);
         }
+        let (checkpoints, training) = (self.run.checkpoints(), &self.config.training);
+        let settings = Model::settings(self.config, &self.vocabularies);
+        let warn = |warning: &str| self.observer.warning(warning);
+        let (learner, position) = match Checkpoint::newest_before(&checkpoints, update - skipped, warn)? {
+            Some((folder, checkpoint)) => {
+                checkpoint.into_learner(RnnSearch::blank(&settings, &self.tracked), training, &folder)?
+            }
+            None if Checkpoint::newest_before(&checkpoints, u64::MAX, |_| ())?.is_none() => {
+                (beginner(&settings, self.config, &self.tracked)?, Position::start(self.position.text.clone()))
+            }
+            None => return Err(diverged),
+        };
+        let slower = slower * recovery.factor;
+        // The best model is still the best, wherever the training is.
+        self.position = Position { recoveries: recoveries + 1, slower, best, is_best: false, ..position };
+        self.learner = learner;
+        let text = format!(
+            "{skipped} updates in a row were left out: going back to update {}, with the learning rate times {slower}",
+            self.position.update
+        );
+        self.warn(&text)?;
+        self.run.add_metrics(&json!({ "kind": "recovery", "update": self.position.update, "slower": slower }))?;
+        // From here on whoever resumes is as wise.
+        self.checkpoint(Occasion::Due)
     }
 
     fn tell_progress(&mut self, batches: usize, gradient_norm: f64, learning_rate: f64) -> Result<(), TrainingError> {
-        let seconds = self.window.begin.elapsed().as_secs_f64();
+        let seconds = self.pace.begin.elapsed().as_secs_f64();
+        let window = &self.position.window;
         let progress = Progress {
             update: self.position.update,
             epoch: self.position.epoch + 1,
             batch: self.position.batch,
             batches,
-            loss: self.window.nats / self.window.tokens as f64,
+            loss: window.nats / window.tokens as f64,
+            alignment_loss: window.alignment.map(|Exact(nats)| nats / window.tokens as f64),
             gradient_norm,
             learning_rate,
-            tokens_per_second: self.window.tokens as f64 / seconds,
+            tokens_per_second: self.pace.tokens as f64 / seconds,
             remaining: self.remaining(batches),
             logged: self.position.update.is_multiple_of(self.config.training.log_every.max(1)),
         };
         self.observer.progress(&progress);
         if progress.logged {
-            self.window = Window::new();
+            self.position.window = Window::default();
+            self.pace = Pace::new();
             self.run.log(&progress.to_string())?;
             let mut line = json!({ "kind": "training" });
             merge(&mut line, &progress);
@@ -309,17 +411,20 @@ impl<'a> Trainer<'a> {
         let better = match &self.validation {
             None => true,
             Some(validation) => {
-                let network = self.learner.model().valid();
-                let mut report = validation.run(network, self.config, &self.vocabularies, self.device)?;
+                let mut report =
+                    validation.run(self.learner.network(), self.config, &self.vocabularies, self.device)?;
                 report.update = self.position.update;
                 report.epoch = self.position.epoch + u64::from(self.position.batch > 0);
-                let merit = merit(&report, self.config.validation.metric);
-                report.best = self.position.best.is_none_or(|best| merit > best);
+                let merit = |best: &Best| best.merit(self.config.validation.metric);
+                let scores = Best::from(&report);
+                report.best = self.position.best.is_none_or(|best| merit(&scores) > merit(&best));
                 if report.best {
-                    self.position.best = Some(merit);
-                    self.best = Some(report.clone());
+                    self.position.best = Some(scores);
                 }
                 self.tell_validation(&report)?;
+                if let Some(doubt) = self.position.doubts.validated(report.loss) {
+                    self.warn(&doubt)?;
+                }
                 report.best
             }
         };
@@ -328,11 +433,9 @@ impl<'a> Trainer<'a> {
         if self.validation.is_some() && self.position.schedule.validated(&self.config.training.schedule, better) {
             tell(self.run, self.observer, "no better for a while: the learning rate falls")?;
         }
-        if better {
-            self.save_model()?;
-        }
+        self.position.is_best = better;
         // What validation takes is no training time.
-        self.window.begin += begin.elapsed();
+        self.pace.begin += begin.elapsed();
         Ok(())
     }
 
@@ -348,22 +451,30 @@ impl<'a> Trainer<'a> {
     }
 
     fn save_model(&self) -> Result<(), TrainingError> {
-        let model = Model::new(&self.learner.model().valid(), self.config, &self.vocabularies);
-        Ok(model.save(&self.run.model())?)
+        let model = Model::new(&self.learner.network(), self.config, &self.vocabularies);
+        disk::replace(&self.run.model(), &model.to_bytes()?)
     }
 
-    fn checkpoint_if(&mut self, due: bool) -> Result<(), TrainingError> {
-        if due { self.checkpoint() } else { Ok(()) }
-    }
-
-    fn checkpoint(&mut self) -> Result<(), TrainingError> {
+    fn checkpoint(&mut self, occasion: Occasion) -> Result<(), TrainingError> {
         let begin = Instant::now();
         self.learner.settle();
-        self.position.metrics_len = self.run.metrics_len();
-        let checkpoint = Checkpoint::new(self.position.clone(), self.learner.model(), self.learner.optimizer_state());
-        checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints)?;
-        self.window.begin += begin.elapsed();
+        self.position.metrics_len = self.run.synced_metrics_len()?;
+        let checkpoint = Checkpoint::new(self.position.clone(), &self.learner);
+        checkpoint.save(&self.run.checkpoints(), self.config.training.keep_checkpoints, occasion)?;
+        self.pace.begin += begin.elapsed();
         Ok(())
+    }
+}
+
+/// A batch with what guided alignment teaches, if it teaches anything.
+fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device: &Device) -> Batch {
+    let later = match training.alignment.read {
+        Reading::Previous => 0,
+        Reading::Next => 1,
+    };
+    match padded.guide(later, training.alignment.guide_unlinked).filter(|_| training.alignment.guided > 0.0) {
+        Some(guide) => batch.guided(guide, device),
+        None => batch,
     }
 }
 
@@ -374,7 +485,21 @@ fn resume(
     if !run.is_resumed() {
         return Ok(None);
     }
-    Checkpoint::newest(&run.checkpoints(), |warning| observer.warning(warning))
+    match Checkpoint::newest(&run.checkpoints(), |warning| observer.warning(warning))? {
+        // Whoever goes on from nothing would replace it by a worse one.
+        None if run.model().is_file() => Err(TrainingError::NoCheckpoint(run.path().into())),
+        found => Ok(found),
+    }
+}
+
+/// A learner before its first update.
+fn beginner(settings: &ModelSettings, config: &Config, tracked: &Device) -> Result<Learner, TrainingError> {
+    let training = &config.training;
+    let model = match origin(config)? {
+        Some(model) => model.network(tracked),
+        None => RnnSearch::new(settings, training.seed, tracked),
+    };
+    Ok(Learner::new(model, Optimizer::new(&training.optimizer), Average::of(training)))
 }
 
 fn tell(run: &RunFolder, observer: &mut dyn Observer, text: &str) -> Result<(), TrainingError> {

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use burn::prelude::*;
-use rnnsearch_config::{BatchBy, Config, CorpusConfig, Metric};
+use rnnsearch_config::{BatchBy, Config, CorpusConfig};
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Pair, Pairs, Vocabularies};
-use rnnsearch_decoder::{Batch, RnnSearch, Source};
+use rnnsearch_decoder::{Batch, Objective, RnnSearch, Source};
 use rnnsearch_inference::{Model, TranslateOptions, Translator};
 use rnnsearch_metrics::{BleuOptions, ChrfOptions, Perplexity, bleu, chrf};
 
@@ -25,8 +25,8 @@ impl Validation {
         Ok(Self { pairs, dataset })
     }
 
-    pub fn len(&self) -> usize {
-        self.pairs.len()
+    pub fn pairs(&self) -> &[Pair] {
+        &self.pairs
     }
 
     /// Scores a model. What the report says of the update, the epoch and the best is filled in by the caller.
@@ -79,19 +79,11 @@ impl Validation {
         let (mut nats, mut tokens) = (0.0, 0);
         for indices in BatchPlan::by_length(&self.dataset, BatchBy::Sentences, 64).iter_from(0) {
             let batch = to_device(&PaddedBatch::new(&self.dataset, indices), device);
-            nats += f64::from(network.loss(&batch, &config.model, 0.0, None).nats.into_scalar::<f32>());
+            nats +=
+                f64::from(network.loss(&batch, &config.model, &Objective::default(), None).nats.into_scalar::<f32>());
             tokens += batch.target_tokens as u64;
         }
         Ok(Perplexity::new(nats, tokens)?)
-    }
-}
-
-/// A score of which more is better.
-pub(crate) fn merit(report: &ValidationReport, metric: Metric) -> f64 {
-    match metric {
-        Metric::Bleu => report.bleu,
-        Metric::Chrf => report.chrf,
-        Metric::Loss => -report.loss,
     }
 }
 

@@ -10,7 +10,8 @@ use crate::messages::Messages;
 
 /// Link the words of sentence pairs that belong together
 ///
-/// The model reads the given translations word by word, and its attention tells what each word was made from. Words are counted as
+/// The model reads the given translations word by word, and its attention tells what each word was made from. Or, with --statistical,
+/// there is no model: links are learnt from the text itself. Words are counted as
 /// they stand in the text, whatever sub-words the model makes of them. Pairs come in order: each gives a line, blank where a
 /// sentence is blank, in the naacl format a line for each link, with json an object. With --gold the score is the last line.
 #[derive(Args, Debug)]
@@ -25,11 +26,13 @@ Examples:
   rnnsearch align runs/quickstart --source test.en --target test.fr
   rnnsearch align runs/en-fr --source a.en --target a.fr --reverse runs/fr-en --output a.links
   rnnsearch align runs/quickstart --source test.en --target test.fr --gold test.talp --json | tail -n 1
-  rnnsearch align runs/quickstart --source test.en --target test.fr --gold test.talp --html a.html > a.links")]
+  rnnsearch align runs/quickstart --source test.en --target test.fr --gold test.talp --html a.html > a.links
+  rnnsearch align --statistical --source corpus.en --target corpus.fr > corpus.links
+  rnnsearch align --statistical --source test.en --target test.fr --learn-from corpus.en corpus.fr > test.links")]
 pub struct Align {
     /// Model file or run folder
-    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
-    pub model: PathBuf,
+    #[arg(value_name = "MODEL", required_unless_present = "statistical", conflicts_with = "statistical", value_hint = ValueHint::AnyPath)]
+    pub model: Option<PathBuf>,
     /// File of source sentences, one a line
     #[arg(long, value_name = "FILE", requires = "target", required_unless_present = "input", value_hint = ValueHint::FilePath)]
     pub source: Option<PathBuf>,
@@ -50,7 +53,8 @@ pub struct Align {
     pub json: bool,
     /// Write the weights of each pair too, as arrays of NumPy: `0` is that of the first pair, [target words, source words]
     ///
-    /// They are those that the links were found by; with --combine no, those of MODEL. With --no-balance, unless those of two models were combined, there is one more
+    /// They are those that the links were found by; with --combine no, those of MODEL; with --statistical, the probabilities of links, the mean
+    /// of both directions. With --no-balance, unless those of two models were combined, there is one more
     /// column, for the end of the source. A pair without words has a matrix of 0 x 0.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub matrices: Option<PathBuf>,
@@ -63,7 +67,7 @@ pub struct Align {
     #[arg(long, value_name = "N", default_value = "1000", requires = "html")]
     pub html_pairs: NonZeroUsize,
     /// A model of the opposite direction, which makes the links much better
-    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath, help_heading = "Links")]
+    #[arg(long, value_name = "MODEL", conflicts_with = "statistical", value_hint = ValueHint::AnyPath, help_heading = "Links")]
     pub reverse: Option<PathBuf>,
     /// How the weights of both models become one; with `no`, those that are written are those of MODEL
     #[arg(long, value_name = "HOW", default_value = "product", requires = "reverse", help_heading = "Links")]
@@ -71,17 +75,45 @@ pub struct Align {
     #[command(flatten)]
     pub linking: Linking,
     #[command(flatten)]
+    pub statistics: Statistics,
+    #[command(flatten)]
     pub gold: GoldFile,
     /// Pairs read together; the links do not depend on it
     #[arg(long, value_name = "N", default_value = "64", value_parser = batch, help_heading = None)]
     pub batch: NonZeroUsize,
-    /// Pairs with more than N tokens on a side get no links
+    /// Pairs with more than N tokens (with --statistical: words) on a side get no links
     #[arg(long, value_name = "N", default_value = "1000", help_heading = None)]
     pub max_length: NonZeroUsize,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]
     pub messages: Messages,
+}
+
+/// Links without a model.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Links without a model")]
+pub struct Statistics {
+    /// Learn links from the text itself, by how often words come together
+    ///
+    /// The text is read as a whole and kept in memory, with some 500 bytes more a pair. The more text, the better the links: see --learn-from.
+    #[arg(long)]
+    pub statistical: bool,
+    /// Learn from this text too, whose links are not written; may be given several times
+    #[arg(long, value_names = ["SOURCE", "TARGET"], num_args = 2, conflicts_with = "model", requires = "statistical", value_hint = ValueHint::FilePath)]
+    pub learn_from: Vec<PathBuf>,
+    /// How often to draw all links anew with the whole model [default: 8 to 32, fewer for more pairs]
+    #[arg(long, value_name = "N", conflicts_with = "model", requires = "statistical")]
+    pub sweeps: Option<NonZeroUsize>,
+    /// Take words that differ in case alone for different words
+    #[arg(long, conflicts_with = "model", requires = "statistical")]
+    pub keep_case: bool,
+    /// Take words with the same first N letters for one, which helps with small texts and rich endings
+    #[arg(long, value_name = "N", conflicts_with = "model", requires = "statistical")]
+    pub prefix: Option<NonZeroUsize>,
+    /// Which random numbers
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with = "model", requires = "statistical")]
+    pub seed: u64,
 }
 
 /// How weights become links.
@@ -94,14 +126,14 @@ pub struct Linking {
     /// The least weight of a link [default: 0; 0.2 with --links threshold]
     #[arg(long, value_name = "F", value_parser = threshold)]
     pub threshold: Option<f32>,
-    /// Which state of the decoder tells of a word
-    #[arg(long, value_name = "STATE", default_value = "previous")]
-    pub read: Read,
+    /// Which state of the decoder tells of a word [default: what the model was taught, `training.alignment.read`]
+    #[arg(long, value_name = "STATE", conflicts_with = "statistical")]
+    pub read: Option<Read>,
     /// Take the weights as they are
     ///
     /// Without this they are scaled first, so that no source word is preferred by all target words: those of each target word to sum
     /// to 1, those of each source word, and those of each target word again.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "statistical")]
     pub no_balance: bool,
     /// How the links of target words and those of source words, found by the same rule, become one set
     #[arg(long, value_name = "HOW", default_value = "grow-diag")]
@@ -114,8 +146,8 @@ pub struct Linking {
 impl Linking {
     /// What is usual, for some kind of words.
     pub fn usual(words: Words) -> Self {
-        let (links, read, symmetrize) = (Rule::Argmax, Read::Previous, Symmetrize::GrowDiag);
-        Self { links, threshold: None, read, no_balance: false, symmetrize, words }
+        let (links, symmetrize) = (Rule::Argmax, Symmetrize::GrowDiag);
+        Self { links, threshold: None, read: None, no_balance: false, symmetrize, words }
     }
 }
 

@@ -9,6 +9,7 @@ use rnnsearch_alignment::{Alignment, LinkFormat, NpzWriter, Sentence, Token};
 use rnnsearch_config::{CorpusConfig, DataConfig};
 use rnnsearch_corpus::{Pair, Pairs};
 use rnnsearch_inference::Translator;
+use rnnsearch_kernels::device::DeviceName;
 use rnnsearch_metrics::AlignmentScore;
 use serde::Serialize;
 use serde_json::json;
@@ -20,6 +21,7 @@ use crate::failure::Misuse;
 use crate::gold::{LinkScore, Scored, Scoring};
 use crate::output::{Output, OutputFile, are_different, print};
 use crate::progress::Counter;
+use crate::statistics::Learnt;
 use crate::window::next_window;
 
 /// Links the words of a corpus.
@@ -31,54 +33,103 @@ pub fn run(args: &Align) -> Result<()> {
         )
         .into());
     }
-    let mut pairs = Pairs::open(&[corpus(args)])?;
-    let mut scoring = Scoring::open(&args.gold)?;
-    let mut output = Output::open(args.output.as_deref(), &inputs(args))?;
-    let mut matrices = args.matrices.as_deref().map(|path| Matrices::create(path, args)).transpose()?;
-    let mut page = args.html.as_deref().map(|path| PageFile::create(path, args)).transpose()?;
-    let forward = load(args, &args.model)?;
+    let pairs = Pairs::open(&[corpus(args)])?;
+    let mut results = Results::open(args)?;
+    let shown = !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal());
+    match &args.model {
+        Some(model) => by_model(args, model, pairs, &mut results, shown)?,
+        None => by_statistics(args, pairs, &mut results, shown)?,
+    }
+    results.finish()
+}
+
+/// Links words by a model, or by two.
+fn by_model(args: &Align, model: &Path, mut pairs: Pairs, results: &mut Results, shown: bool) -> Result<()> {
+    let forward = load(args, model)?;
     let reverse = args.reverse.as_deref().map(|model| load(args, model)).transpose()?;
     let mut aligner = Aligner::new(&forward, args.linking, args.batch.get(), args.max_length.get());
     if let Some(reverse) = &reverse {
         warn_of_directions(args, &forward, reverse);
         aligner = aligner.with_reverse(reverse, args.combine);
     }
-    let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
-    let (mut count, mut too_long) = (0, TooLong::default());
+    let counter = Counter::new(None, shown);
     loop {
         let (window, failed) = next_window(&mut pairs, args.batch.get());
-        for (pair, aligned) in window.iter().zip(aligner.align(&window)?) {
-            if let Some(matrices) = &mut matrices {
-                matrices.add(count, &aligned)?;
-            }
-            count += 1;
-            too_long.see(pair, &aligned);
-            let words = (aligned.source_words.len(), aligned.target_words.len());
-            let scored = scoring.as_mut().map(|scoring| scoring.add(&aligned.links, words.0, words.1)).transpose()?;
-            output.write(&written(args, count, pair, &aligned, scored.as_ref())?)?;
-            if let Some(page) = &mut page {
-                page.add(count, pair, &aligned, scored.as_ref())?;
-            }
-        }
-        output.flush()?;
+        results.add(&window, aligner.align(&window)?)?;
         failed?;
         counter.add(window.len());
         if window.is_empty() {
-            break;
+            return Ok(());
         }
     }
-    counter.finish();
-    too_long.tell(args);
-    output.finish()?;
-    if let Some(matrices) = matrices {
-        matrices.finish()?;
+}
+
+/// Links words by what the text itself says.
+fn by_statistics(args: &Align, pairs: Pairs, results: &mut Results, shown: bool) -> Result<()> {
+    if args.compute.device != DeviceName::default() {
+        return Err(Misuse("--statistical computes on the CPU: leave --device out".into()).into());
     }
-    if let Some(page) = page {
-        page.finish(args)?;
+    args.compute.limit_threads()?;
+    Learnt::learn(args, pairs, shown)?.for_each(|window, aligned| results.add(window, aligned))
+}
+
+/// All that is written.
+struct Results<'a> {
+    args: &'a Align,
+    scoring: Option<Scoring>,
+    output: Output,
+    matrices: Option<Matrices>,
+    page: Option<PageFile>,
+    too_long: TooLong,
+    /// Pairs so far.
+    count: usize,
+}
+
+impl<'a> Results<'a> {
+    fn open(args: &'a Align) -> Result<Self> {
+        Ok(Self {
+            args,
+            scoring: Scoring::open(&args.gold)?,
+            output: Output::open(args.output.as_deref(), &inputs(args))?,
+            matrices: args.matrices.as_deref().map(|path| Matrices::create(path, args)).transpose()?,
+            page: args.html.as_deref().map(|path| PageFile::create(path, args)).transpose()?,
+            too_long: TooLong::default(),
+            count: 0,
+        })
     }
-    match scoring {
-        Some(scoring) => print(&summary(args, &scoring.finish()?, count)),
-        None => Ok(()),
+
+    /// Writes pairs with their links, and hands them on.
+    fn add(&mut self, pairs: &[Pair], aligned: Vec<Aligned>) -> Result<()> {
+        for (pair, aligned) in pairs.iter().zip(aligned) {
+            if let Some(matrices) = &mut self.matrices {
+                matrices.add(self.count, &aligned)?;
+            }
+            self.count += 1;
+            self.too_long.see(pair, &aligned);
+            let words = (aligned.source_words.len(), aligned.target_words.len());
+            let scored =
+                self.scoring.as_mut().map(|scoring| scoring.add(&aligned.links, words.0, words.1)).transpose()?;
+            self.output.write(&written(self.args, self.count, pair, &aligned, scored.as_ref())?)?;
+            if let Some(page) = &mut self.page {
+                page.add(self.count, pair, &aligned, scored.as_ref())?;
+            }
+        }
+        self.output.flush()
+    }
+
+    fn finish(self) -> Result<()> {
+        self.too_long.tell(self.args);
+        self.output.finish()?;
+        if let Some(matrices) = self.matrices {
+            matrices.finish()?;
+        }
+        if let Some(page) = self.page {
+            page.finish(self.args)?;
+        }
+        match self.scoring {
+            Some(scoring) => print(&summary(self.args, &scoring.finish()?, self.count)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -93,8 +144,8 @@ fn corpus(args: &Align) -> CorpusConfig {
 
 /// The files that are read.
 fn inputs(args: &Align) -> Vec<&Path> {
-    let files = [&args.source, &args.target, &args.input, &args.reverse, &args.gold.gold];
-    files.into_iter().flatten().chain([&args.model]).map(PathBuf::as_path).collect()
+    let files = [&args.source, &args.target, &args.input, &args.model, &args.reverse, &args.gold.gold];
+    files.into_iter().flatten().chain(&args.statistics.learn_from).map(PathBuf::as_path).collect()
 }
 
 fn load(args: &Align, model: &Path) -> Result<Translator> {
@@ -155,7 +206,8 @@ impl PageFile {
         let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let texts: Vec<String> =
             [&args.source, &args.target, &args.input].into_iter().flatten().map(|path| name(path)).collect();
-        let title = format!("{}, aligned by {}", texts.join(" and "), name(&args.model));
+        let by = args.model.as_deref().map_or_else(|| "statistics".to_owned(), name);
+        let title = format!("{}, aligned by {by}", texts.join(" and "));
         Ok(Self { file, page: Page { title, ..Page::default() }, most: args.html_pairs.get() })
     }
 
@@ -184,16 +236,16 @@ impl PageFile {
 /// A pair as the page shows it.
 fn shown(number: usize, pair: &Pair, aligned: &Aligned, scored: Option<&Scored>) -> Result<html::Pair> {
     let attention = aligned.attention.as_ref();
-    let words = |(weights, attention): (&Alignment, &Alignment)| -> Result<Matrix> {
+    let words = |weights: &Alignment| -> Result<Matrix> {
+        let Some(attention) = attention else { return Ok(Matrix::new(weights, weights)) };
         let spans = |sentence: &Sentence| sentence.tokens().iter().filter_map(Token::span).collect::<Vec<_>>();
-        let attention = attention.words_at(&spans(weights.source()), &spans(weights.target()))?;
-        Ok(Matrix::new(weights, &attention))
+        Ok(Matrix::new(weights, &attention.words_at(&spans(weights.source()), &spans(weights.target()))?))
     };
     let candidate = html::Candidate {
         text: pair.target.clone(),
         log_prob: aligned.log_prob,
         length: attention.map_or(0, |attention| attention.target().len()),
-        words: aligned.weights.as_ref().zip(attention).map(words).transpose()?,
+        words: aligned.weights.as_ref().map(words).transpose()?,
         subwords: attention.map(|attention| Matrix::new(attention, attention)),
         links: Some(aligned.links.clone()),
         ..html::Candidate::default()
@@ -290,7 +342,7 @@ impl TooLong {
             1 => format!("{first} has"),
             _ => format!("{count} pairs, {first} the first, have"),
         };
-        let limit = args.max_length;
-        args.messages.warning(format_args!("{what} more than {limit} tokens on a side, and no links (--max-length)"));
+        let (limit, units) = (args.max_length, if args.statistics.statistical { "words" } else { "tokens" });
+        args.messages.warning(format_args!("{what} more than {limit} {units} on a side, and no links (--max-length)"));
     }
 }

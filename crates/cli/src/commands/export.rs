@@ -8,6 +8,7 @@ use indicatif::HumanBytes;
 use rnnsearch_config::{Config, CorpusConfig};
 use rnnsearch_corpus::{CorpusError, Filter, Pair, Pairs};
 use rnnsearch_inference::{Form, Model, Shortlist, ShortlistCounts};
+use rnnsearch_training::average_checkpoints;
 
 use crate::args::{Export, Quantize};
 use crate::compute::require_attention;
@@ -29,8 +30,24 @@ pub fn run(args: &Export) -> Result<()> {
     let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
     let mut file = OutputFile::create(&args.file, &inputs)?;
     // Reading checks it: what is exported is whole.
-    let mut model = Model::load(&args.run)?;
+    let mut model = match args.average {
+        Some(_) if !args.run.is_dir() => {
+            return Err(Misuse(format!(
+                "--average: `{}` is no run folder, and has no checkpoints",
+                args.run.display()
+            ))
+            .into());
+        }
+        Some(count) => average_checkpoints(&args.run, count.get())?,
+        None => Model::load(&args.run)?,
+    };
     if let Some(proposals) = args.shortlist.shortlist {
+        anyhow::ensure!(
+            model.can_be_packed(),
+            "a shortlist would never be used by `{}`: it serves models with model.attention = \"additive\" and \
+             model.input_feeding = false; leave out --shortlist",
+            args.run.display()
+        );
         model.shortlist = Some(learn_shortlist(args, proposals.into())?);
     }
     let form = args.quantize.map(|form| match form {
@@ -115,7 +132,12 @@ mod tests {
         let pairs = |count: usize| {
             (0..count).map(|i| {
                 let place = Place { file: Arc::from("f"), line: i as u64 };
-                Ok(Pair { source: if i % 10 == 9 { String::new() } else { i.to_string() }, target: "t".into(), place })
+                Ok(Pair {
+                    source: if i % 10 == 9 { String::new() } else { i.to_string() },
+                    target: "t".into(),
+                    links: None,
+                    place,
+                })
             })
         };
         for (count, most) in [(0, 5), (5, 5), (9, 5), (100, 7), (1000, 999)] {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use indicatif::HumanCount;
-use rnnsearch_config::{Attention, Config};
+use rnnsearch_config::{Config, Decoder, ModelConfig};
 use rnnsearch_inference::{Form, Model, Shortlist};
 use serde_json::{Value, json};
 
@@ -34,17 +34,32 @@ fn text(model: &Model, parameters: usize) -> String {
     let sizes = &config.model;
     line("embedding", sizes.embedding.to_string());
     line("encoder", format!("{} x 2 x {} units", sizes.encoder_layers, sizes.encoder_hidden));
-    line("decoder", format!("{} x {} units", sizes.decoder_layers, sizes.decoder_hidden));
-    line(
-        "attention",
-        match sizes.attention {
-            Attention::Additive => format!("{} units", sizes.attention_hidden),
-            Attention::None => "none".into(),
-        },
-    );
+    line("decoder", decoder(sizes));
+    line("attention", attention(sizes));
     line("readout", format!("{} maxout units", sizes.readout));
     line("search", search(config));
     text
+}
+
+fn decoder(model: &ModelConfig) -> String {
+    let mut text = format!("{} x {} units", model.decoder_layers, model.decoder_hidden);
+    if model.decoder == Decoder::Conditional {
+        text += ", conditional";
+    }
+    if model.input_feeding {
+        text += ", fed with the readout";
+    }
+    text
+}
+
+fn attention(model: &ModelConfig) -> String {
+    // A kind is named as the configuration names it.
+    let kind = json!(model.attention);
+    let kind = kind.as_str().unwrap_or_default();
+    match model.attention.has_hidden() {
+        true => format!("{kind}, {} units", model.attention_hidden),
+        false => kind.into(),
+    }
 }
 
 fn weights(form: Form) -> &'static str {

@@ -18,7 +18,7 @@ use crate::progress::TrainingProgress;
 
 /// Trains.
 pub fn run(args: &Train) -> Result<ExitCode> {
-    let config = Config::load_for_training(&args.config, &overrides(args))?;
+    let config = Config::load_for_training(&args.config, &overrides(args)?)?;
     let folder = args.run.clone().unwrap_or_else(|| default_run(&args.config));
     args.compute.limit_threads()?;
     let device = args.compute.device.open()?;
@@ -38,9 +38,14 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     Ok(ExitCode::from(if outcome.ending == Ending::Interrupted { INTERRUPTED } else { 0 }))
 }
 
-fn overrides(args: &Train) -> Vec<String> {
+fn overrides(args: &Train) -> Result<Vec<String>> {
     let seed = args.seed.map(|seed| format!("training.seed={seed}"));
-    args.overrides.iter().cloned().chain(seed).collect()
+    // A path here starts where the program was started, one in the configuration at its folder. What is a string in JSON is one in TOML.
+    let from = args.from.as_ref().map(|from| -> Result<String> {
+        Ok(format!("training.from={}", serde_json::to_string(&std::path::absolute(from)?)?))
+    });
+    let from = from.transpose().context("--from: the path cannot be written as text")?;
+    Ok(args.overrides.iter().cloned().chain(seed).chain(from).collect())
 }
 
 /// `runs/NAME` for `NAME.toml`.

@@ -409,3 +409,88 @@ fn mistakes_are_told_with_their_place() {
     assert_fails(&mut with(&source, &target, &twice), 2, &["are one file"]);
     assert!(CORPUS.folder.path().exists() && !out.exists());
 }
+
+/// More pairs, to learn from.
+static MORE: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
+    let pairs = &pairs()[..360];
+    let write = |name: &str, side: fn(&(String, String)) -> &str| {
+        let path = CORPUS.folder.path().join(name);
+        fs::write(&path, pairs.iter().map(|pair| format!("{}\n", side(pair))).collect::<String>()).unwrap();
+        path
+    };
+    [write("more.en", |pair| &pair.0), write("more.fr", |pair| &pair.1)]
+});
+
+/// `align` without a model.
+fn statistical(args: &[&str]) -> Command {
+    let mut command = rnnsearch(["align", "--statistical"]);
+    command.arg("--source").arg(&CORPUS.source).arg("--target").arg(&CORPUS.target);
+    command.arg("--learn-from").args(&*MORE).args(args);
+    command
+}
+
+#[test]
+fn statistics_link_words_without_a_model() {
+    let text = stdout(&mut statistical(&["--gold", gold()]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), PAIRS + 1);
+    assert!(BLANK.iter().all(|blank| lines[*blank].is_empty()));
+    let json = stdout(&mut statistical(&["--gold", gold(), "--json", "--threads", "1"]));
+    let records: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(number(&records[PAIRS], "aer") < 0.25, "{}", records[PAIRS]);
+    for (record, line) in records[..PAIRS].iter().zip(lines) {
+        assert_eq!(record["links"], line, "the same on any number of threads");
+        assert!(record["log_prob"].is_null());
+        for row in record["alignment"].as_array().unwrap() {
+            let sum: f64 = row.as_array().unwrap().iter().map(|weight| weight.as_f64().unwrap()).sum();
+            assert!(row.as_array().unwrap().len() == 6 && sum < 2.0, "{row}");
+        }
+    }
+    assert_eq!(records[0]["alignment"].as_array().unwrap().len(), 6);
+    let count = |threshold: &str| {
+        let args = ["--links", "threshold", "--threshold", threshold, "--symmetrize", "union"];
+        stdout(&mut statistical(&args)).split_whitespace().count()
+    };
+    assert!(count("1") < count("0.5") && count("0.5") < count("0.001"));
+}
+
+#[test]
+fn statistics_without_a_model_write_what_a_model_does() {
+    let [npz, html] = ["s.npz", "s.html"].map(|name| CORPUS.folder.path().join(name));
+    let [npz, html] = [&npz, &html].map(|path| path.to_str().unwrap());
+    let text = stdout(&mut statistical(&["--matrices", npz, "--html", html, "--format", "talp"]));
+    assert_eq!(text.lines().count(), PAIRS);
+    assert!(fs::metadata(npz).unwrap().len() > PAIRS as u64 * 6 * 6 * 4);
+    let page = page_data(Path::new(html));
+    assert_eq!(page["title"], "a.en and a.fr, aligned by statistics");
+    let candidate = &page["pairs"][0]["candidates"][0];
+    assert_eq!(candidate["words"]["source"].as_array().unwrap().len(), 6);
+    assert!(candidate.get("subwords").is_none() && candidate["log_prob"].is_null());
+    // One file with tabs, and no other text.
+    let tsv = CORPUS.folder.path().join("all.tsv");
+    fs::write(&tsv, pairs().iter().map(|(english, french)| format!("{english}\t{french}\n")).collect::<String>())
+        .unwrap();
+    let mut all = rnnsearch(["align", "--statistical", "--max-length", "5", "--input", tsv.to_str().unwrap()]);
+    let output = all.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("400 pairs, ") && told.contains("more than 5 words on a side"), "{told}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "\n".repeat(400));
+}
+
+#[test]
+fn options_of_models_and_of_statistics_do_not_mix() {
+    for option in [&["--reverse", "x"][..], &["--read", "next"], &["--no-balance"], &["x"]] {
+        assert_fails(&mut statistical(option), 2, &["cannot be used with", "--statistical"]);
+    }
+    for option in [&["--sweeps", "3"][..], &["--prefix", "3"], &["--keep-case"], &["--seed", "3"]] {
+        assert_fails(&mut align(option), 2, &["cannot be used with", "MODEL"]);
+        statistical(option).args(["--sweeps", "2"].iter().filter(|_| option[0] != "--sweeps")).assert().success();
+    }
+    assert_fails(&mut statistical(&["--device", "wgpu"]), 2, &["--statistical computes on the CPU"]);
+    let source = CORPUS.source.to_str().unwrap();
+    assert_fails(&mut rnnsearch(["align", "--source", source, "--target", source]), 2, &["<MODEL>"]);
+    let more = [&*MORE[0], &*CORPUS.target].map(|path| path.to_str().unwrap());
+    let unequal = ["--learn-from", more[0], more[1]];
+    assert_fails(&mut statistical(&unequal), 1, &["more.en has 360 lines", "pair line by line"]);
+    assert_fails(&mut statistical(&["--output", more[0]]), 2, &["is read and written"]);
+}

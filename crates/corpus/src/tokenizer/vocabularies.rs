@@ -8,7 +8,6 @@ use rnnsearch_config::TokenizerConfig;
 use super::Tokenizer;
 use super::train::{Size, WordCounts};
 use crate::error::CorpusError;
-use crate::files::write_atomic;
 use crate::filter::Filter;
 use crate::pairs::Pair;
 
@@ -73,24 +72,16 @@ impl Vocabularies {
         counts.learn(config)
     }
 
-    /// Saves the tokenizers into a folder, as `tokenizer.json`, or `tokenizer.source.json` and `tokenizer.target.json`.
-    ///
-    /// # Errors
-    ///
-    /// [`CorpusError::Write`]; the file that could not be written is then as it was before.
-    pub fn save(&self, folder: &Path) -> Result<(), CorpusError> {
-        let (files, stale) = if self.is_joint() {
-            (vec![(JOINT, &self.source)], vec![SOURCE, TARGET])
+    /// The files that they are saved in, by name: `tokenizer.json`, or `tokenizer.source.json` and `tokenizer.target.json`.
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        if self.is_joint() {
+            vec![(JOINT, self.source.to_json())]
         } else {
-            (vec![(SOURCE, &self.source), (TARGET, &self.target)], vec![JOINT])
-        };
-        for (name, tokenizer) in files {
-            write(&folder.join(name), &tokenizer.to_json())?;
+            vec![(SOURCE, self.source.to_json()), (TARGET, self.target.to_json())]
         }
-        stale.into_iter().try_for_each(|name| remove(&folder.join(name)))
     }
 
-    /// Loads what [`Vocabularies::save`] wrote.
+    /// Loads the [`files`](Self::files) of a folder.
     ///
     /// # Errors
     ///
@@ -101,20 +92,6 @@ impl Vocabularies {
             return load(&joint).map(Self::joint);
         }
         Ok(Self::separate(load(&folder.join(SOURCE))?, load(&folder.join(TARGET))?))
-    }
-}
-
-fn write(path: &Path, json: &str) -> Result<(), CorpusError> {
-    write_atomic(path, json.as_bytes()).map_err(|reason| CorpusError::Write { file: path.to_owned(), reason })
-}
-
-/// Removes a file, if it is there.
-fn remove(path: &Path) -> Result<(), CorpusError> {
-    match std::fs::remove_file(path) {
-        Err(reason) if reason.kind() != std::io::ErrorKind::NotFound => {
-            Err(CorpusError::Write { file: path.to_owned(), reason })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use rnnsearch_numeric::gru::GruTape;
 use rnnsearch_numeric::linear::{ReadoutTape, sum_of_rows};
 
 use super::host::Host;
-use super::operations::{DecoderTensors, GruTensors, LinearTensors, ReadoutTensors};
+use super::operations::{DecoderTensors, GruTensors, LinearTensors, ReadoutTensors, apart};
 use crate::profile::{Operation, timed};
 
 /// The backward pass of a recurrence: gradients of the projections, initial state, weight and bias.
@@ -47,7 +47,7 @@ impl<B: Host> Backward<B, 4> for GruBackward {
 }
 
 /// The backward pass of a decoder: gradients of the projections, initial state, annotations, keys, W_a, v_a, the context's
-/// weight, the recurrent weight and bias.
+/// weight, the recurrent weight and bias, and the second unit's input bias, recurrent weight and bias.
 #[derive(Debug)]
 pub(crate) struct DecoderBackward;
 
@@ -59,17 +59,26 @@ pub(crate) struct DecoderKept<B: Host> {
     pub tape: Arc<DecoderTape>,
 }
 
-impl<B: Host> Backward<B, 9> for DecoderBackward {
+impl<B: Host> Backward<B, 12> for DecoderBackward {
     type State = DecoderKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 9>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 12>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let d_outputs = B::contiguous(grads.consume::<B>(&ops.node));
         let decoder = ops.state.tensors.numeric();
+        let (width, src_len) = (decoder.n + decoder.memory.annotation, decoder.memory.src_len);
         let d = timed(Operation::DecoderBackward, || {
-            decoder.backward(B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs))
+            let (outputs, tape, d_outputs) = (B::slice(&ops.state.outputs), &ops.state.tape, B::slice(&d_outputs));
+            if ops.state.tensors.form.alignments {
+                let (d_outputs, d_alignments) = apart(d_outputs, width, src_len);
+                decoder.backward(outputs, tape, &d_outputs, Some(&d_alignments))
+            } else {
+                decoder.backward(outputs, tape, d_outputs, None)
+            }
         });
         let (n, batch, memory) = (decoder.n, decoder.batch, decoder.memory);
         let len = d.projected.len() / (batch * 3 * n);
+        let (input_bias, weight, bias) =
+            d.second.map_or((None, None, None), |d| (Some(d.input_bias), Some(d.weight), d.bias));
         let gradients = [
             (Some(d.projected), vec![len, batch, 3 * n]),
             (Some(d.initial), vec![batch, n]),
@@ -80,8 +89,11 @@ impl<B: Host> Backward<B, 9> for DecoderBackward {
             (Some(d.context), vec![memory.annotation, 3 * n]),
             (Some(d.weight), vec![n, 3 * n]),
             (d.bias, vec![n]),
+            (input_bias, vec![3 * n]),
+            (weight, vec![n, 3 * n]),
+            (bias, vec![n]),
         ];
-        register::<B, 9>(&ops, gradients, grads);
+        register::<B, 12>(&ops, gradients, grads);
     }
 }
 

@@ -6,7 +6,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, NdArray, backend_extension};
-use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
+use rnnsearch_numeric::decoder::{Decoder, DecoderTape, SecondUnit};
 use rnnsearch_numeric::gru::{Gru, GruTape};
 use rnnsearch_numeric::linear::{Linear, Readout, ReadoutTape};
 use rnnsearch_numeric::output::Output;
@@ -37,6 +37,10 @@ pub(crate) struct DecoderForm {
     /// What multiplies the states in the recurrent products, `[tgt_len or 1, batch, n]`.
     pub dropout: Option<Vec<f32>>,
     pub reset: Reset,
+    /// Whether there is a second unit, which takes the context.
+    pub conditional: bool,
+    /// Whether the alignments stand beside states and contexts in the output.
+    pub alignments: bool,
 }
 
 /// What the output layer's loss takes beside tensors.
@@ -58,7 +62,7 @@ pub(crate) trait FusedOperations: Backend {
         form: GruForm,
     ) -> FloatTensor<Self>;
 
-    /// See [`crate::decoder_sequence`]; `bias` is zeros where there is none.
+    /// See [`crate::decoder_sequence`]; `bias` and `second_bias` are zeros where there is none.
     #[allow(clippy::too_many_arguments, reason = "the extension's macro takes tensors one by one")]
     fn fused_decoder(
         projected: FloatTensor<Self>,
@@ -71,6 +75,9 @@ pub(crate) trait FusedOperations: Backend {
         context: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        second_input_bias: FloatTensor<Self>,
+        second_weight: FloatTensor<Self>,
+        second_bias: FloatTensor<Self>,
         form: DecoderForm,
     ) -> FloatTensor<Self>;
 
@@ -147,6 +154,9 @@ pub(crate) struct DecoderTensors<B: Host> {
     pub context: FloatTensor<B>,
     pub weight: FloatTensor<B>,
     pub bias: FloatTensor<B>,
+    pub second_input_bias: FloatTensor<B>,
+    pub second_weight: FloatTensor<B>,
+    pub second_bias: FloatTensor<B>,
     pub form: DecoderForm,
 }
 
@@ -173,15 +183,48 @@ impl<B: Host> DecoderTensors<B> {
             weight: B::slice(&self.weight),
             bias: (self.form.reset == Reset::After).then(|| B::slice(&self.bias)),
             reset: self.form.reset,
+            second: self.form.conditional.then(|| SecondUnit {
+                input_bias: B::slice(&self.second_input_bias),
+                weight: B::slice(&self.second_weight),
+                bias: (self.form.reset == Reset::After).then(|| B::slice(&self.second_bias)),
+            }),
         }
     }
 
-    fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, DecoderTape) {
+    /// What the operation gives, and what its backward pass needs: the states and contexts, and the tape.
+    fn forward(&self, projected: FloatTensor<B>) -> (FloatTensor<B>, FloatTensor<B>, DecoderTape) {
         let decoder = self.numeric();
-        let len = size(&projected, 0);
+        let (len, width) = (size(&projected, 0), decoder.n + decoder.memory.annotation);
         let (outputs, tape) = timed(Operation::DecoderForward, || decoder.forward(B::into_vec(projected)));
-        (B::tensor(outputs, &[len, decoder.batch, decoder.n + decoder.memory.annotation]), tape)
+        let both = self.form.alignments.then(|| {
+            let src_len = decoder.memory.src_len;
+            let both = beside(&outputs, width, &tape.alignments, src_len);
+            B::tensor(both, &[len, decoder.batch, width + src_len])
+        });
+        let outputs = B::tensor(outputs, &[len, decoder.batch, width]);
+        (both.unwrap_or_else(|| outputs.clone()), outputs, tape)
     }
+}
+
+/// Rows of two buffers side by side.
+fn beside(left: &[f32], left_width: usize, right: &[f32], right_width: usize) -> Vec<f32> {
+    let mut both = Vec::with_capacity(left.len() + right.len());
+    for (left, right) in left.chunks_exact(left_width).zip(right.chunks_exact(right_width)) {
+        both.extend_from_slice(left);
+        both.extend_from_slice(right);
+    }
+    both
+}
+
+/// The two buffers whose rows stand side by side.
+pub(crate) fn apart(both: &[f32], left_width: usize, right_width: usize) -> (Vec<f32>, Vec<f32>) {
+    let rows = both.len() / (left_width + right_width);
+    let (mut left, mut right) = (Vec::with_capacity(rows * left_width), Vec::with_capacity(rows * right_width));
+    for row in both.chunks_exact(left_width + right_width) {
+        left.extend_from_slice(&row[..left_width]);
+        right.extend_from_slice(&row[left_width..]);
+    }
+    (left, right)
 }
 
 /// The tensors of a linear layer that both passes read, contiguous.
@@ -281,12 +324,15 @@ macro_rules! on_host {
                 context: FloatTensor<Self>,
                 weight: FloatTensor<Self>,
                 bias: FloatTensor<Self>,
+                second_input_bias: FloatTensor<Self>,
+                second_weight: FloatTensor<Self>,
+                second_bias: FloatTensor<Self>,
                 form: DecoderForm,
             ) -> FloatTensor<Self> {
-                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias] =
-                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias].map(Self::contiguous);
+                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias] =
+                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias].map(Self::contiguous);
                 DecoderTensors::<Self> {
-                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form,
+                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias, form,
                 }
                 .forward(projected)
                 .0
@@ -364,22 +410,74 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
         context: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        second_input_bias: FloatTensor<Self>,
+        second_weight: FloatTensor<Self>,
+        second_bias: FloatTensor<Self>,
         form: DecoderForm,
     ) -> FloatTensor<Self> {
-        let tracked = [&projected, &initial, &annotations, &keys, &query, &energy, &context, &weight, &bias];
+        let tracked = [
+            &projected,
+            &initial,
+            &annotations,
+            &keys,
+            &query,
+            &energy,
+            &context,
+            &weight,
+            &bias,
+            &second_input_bias,
+            &second_weight,
+            &second_bias,
+        ];
         let nodes = tracked.map(|tensor| tensor.node());
         let projected = projected.into_primitive();
-        let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias] =
-            [initial, annotations, keys, energy_bias, query, energy, context, weight, bias]
-                .map(|tensor| B::contiguous(tensor.into_primitive()));
-        let tensors =
-            DecoderTensors::<B> { initial, annotations, keys, energy_bias, query, energy, context, weight, bias, form };
-        let (outputs, tape) = tensors.forward(projected);
+        let [
+            initial,
+            annotations,
+            keys,
+            energy_bias,
+            query,
+            energy,
+            context,
+            weight,
+            bias,
+            second_input_bias,
+            second_weight,
+            second_bias,
+        ] = [
+            initial,
+            annotations,
+            keys,
+            energy_bias,
+            query,
+            energy,
+            context,
+            weight,
+            bias,
+            second_input_bias,
+            second_weight,
+            second_bias,
+        ]
+        .map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors = DecoderTensors::<B> {
+            initial,
+            annotations,
+            keys,
+            energy_bias,
+            query,
+            energy,
+            context,
+            weight,
+            bias,
+            second_input_bias,
+            second_weight,
+            second_bias,
+            form,
+        };
+        let (given, outputs, tape) = tensors.forward(projected);
         match DecoderBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                prep.finish(DecoderKept { tensors, outputs: outputs.clone(), tape: Arc::new(tape) }, outputs)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(outputs),
+            OpsKind::Tracked(prep) => prep.finish(DecoderKept { tensors, outputs, tape: Arc::new(tape) }, given),
+            OpsKind::UnTracked(prep) => prep.finish(given),
         }
     }
 

@@ -1,0 +1,559 @@
+//! Whole trainings, tiny ones: stopped, resumed, and on disks that fail.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::prelude::*;
+use rnnsearch_config::Config;
+use rnnsearch_inference::Model;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::average_checkpoints;
+use crate::disk::faults::{self, Fault};
+use crate::{Ending, Observer, Outcome, Prepared, Progress, RunFolder, Start, TrainingError, ValidationReport, train};
+
+/// Twelve updates, four an epoch. Validations, checkpoints and lines of the log fall on different updates.
+const SETTINGS: &str = r#"
+[tokenizer]
+kind = "char"
+vocabulary = 8
+
+[model]
+embedding = 4
+encoder_hidden = 4
+decoder_hidden = 4
+attention_hidden = 4
+readout = 4
+
+[training]
+max_epochs = 3
+batch_size = 3
+validate_every = 3
+checkpoint_every = 4
+log_every = 5
+patience = 0
+schedule.patience = 0
+optimizer.learning_rate = 0.02
+
+[validation]
+max_sentences = 2
+samples = 0
+"#;
+
+/// A corpus and a run folder.
+struct Place {
+    folder: TempDir,
+    config: Config,
+    /// What was warned of.
+    warnings: Vec<String>,
+}
+
+/// Listens to a training, and may stop it.
+struct Listener<'a> {
+    warnings: &'a mut Vec<String>,
+    stop_at: Option<u64>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Observer for Listener<'_> {
+    fn message(&mut self, _: &str) {}
+
+    fn warning(&mut self, text: &str) {
+        self.warnings.push(text.into());
+    }
+
+    fn prepared(&mut self, _: &Prepared) {}
+
+    fn progress(&mut self, progress: &Progress) {
+        if self.stop_at == Some(progress.update) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn validated(&mut self, _: &ValidationReport) {}
+}
+
+/// What a training came to, but for what clocks have to do with.
+#[derive(PartialEq)]
+struct Results {
+    model: Vec<u8>,
+    metrics: Vec<Value>,
+    checkpoints: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Place {
+    fn new(settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let words = [["a", "ab", "ba", "bab"], ["c", "cd", "dc", "dcd"]];
+        for (side, words) in ["source", "target"].iter().zip(words) {
+            let text: String = (0..12).map(|i| format!("{}{}\n", words[i % 4], words[i / 3])).collect();
+            fs::write(folder.path().join(side), text).unwrap();
+            let other: String = words.iter().map(|word| format!("{word}{word}{word}\n")).collect();
+            fs::write(folder.path().join(format!("other-{side}")), other).unwrap();
+        }
+        let corpus = |name: &str| -> String {
+            let file = |side: &str| folder.path().join(format!("{name}{side}")).to_str().unwrap().to_owned();
+            format!("source = {:?}\ntarget = {:?}\n", file("source"), file("target"))
+        };
+        let text = format!("[[data.train]]\n{}[data.validation]\n{}{SETTINGS}", corpus(""), corpus("other-"));
+        Self { folder, config: with(&text, settings), warnings: Vec::new() }
+    }
+
+    fn run(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// What one process does, which may be told to stop after an update.
+    fn train(&mut self, start: Start, stop_at: Option<u64>) -> Result<Outcome, TrainingError> {
+        let mut run = RunFolder::open(&self.run(), start, &self.config)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut listener = Listener { warnings: &mut self.warnings, stop_at, stop: Arc::clone(&stop) };
+        train(&self.config, &mut run, &Device::flex(), &mut listener, &stop)
+    }
+
+    /// Begins, or goes on where something is.
+    fn go_on(&mut self, stop_at: Option<u64>) -> Result<Outcome, TrainingError> {
+        let start = if self.run().join("config.toml").exists() { Start::Resume } else { Start::New };
+        self.train(start, stop_at)
+    }
+
+    /// What the training has come to; nothing else may be in its folder.
+    fn results(&self) -> Results {
+        let mut names: Vec<String> = names(&self.run());
+        names.sort();
+        assert_eq!(
+            names,
+            ["checkpoints", "config.toml", "lock", "log.txt", "metrics.jsonl", "model.safetensors", "tokenizer.json"]
+        );
+        let metrics = fs::read_to_string(self.run().join("metrics.jsonl")).unwrap();
+        let mut checkpoints = BTreeMap::new();
+        for folder in names_with_paths(&self.run().join("checkpoints")) {
+            for file in names_with_paths(&folder) {
+                let bytes = fs::read(&file).unwrap();
+                checkpoints.insert(file.strip_prefix(self.run()).unwrap().to_owned(), without_clocks(&file, bytes));
+            }
+        }
+        Results {
+            model: fs::read(self.run().join("model.safetensors")).unwrap(),
+            metrics: metrics.lines().map(|line| untimed(serde_json::from_str(line).unwrap())).collect(),
+            checkpoints,
+        }
+    }
+}
+
+fn with(text: &str, settings: &[&str]) -> Config {
+    let settings: Vec<String> = settings.iter().map(|setting| setting.to_string()).collect();
+    Config::from_toml(text, &settings).unwrap()
+}
+
+fn names_with_paths(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    names_with_paths(folder).into_iter().map(name).collect()
+}
+
+/// The length of the metrics depends on how many digits a time has, and the manifest on that.
+fn without_clocks(file: &Path, bytes: Vec<u8>) -> Vec<u8> {
+    match file.file_name().unwrap().to_str().unwrap() {
+        "manifest.json" => Vec::new(),
+        "state.json" => {
+            let mut state: Value = serde_json::from_slice(&bytes).unwrap();
+            state["metrics_len"] = Value::Null;
+            state.to_string().into_bytes()
+        }
+        _ => bytes,
+    }
+}
+
+fn untimed(mut record: Value) -> Value {
+    ["tokens_per_second", "seconds", "elapsed"]
+        .iter()
+        .for_each(|clock| drop(record.as_object_mut().unwrap().remove(*clock)));
+    record
+}
+
+/// What a training without any incident comes to.
+fn undisturbed(settings: &[&str]) -> Results {
+    let mut place = Place::new(settings);
+    assert_eq!(place.train(Start::New, None).unwrap().ending, Ending::Finished);
+    place.results()
+}
+
+fn assert_same(found: &Results, expected: &Results, after: &str) {
+    assert!(found.model == expected.model, "another model after {after}");
+    assert_eq!(found.metrics, expected.metrics, "other metrics after {after}");
+    let names = |result: &Results| result.checkpoints.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected), "other checkpoints after {after}");
+    assert!(found.checkpoints == expected.checkpoints, "checkpoints hold something else after {after}");
+}
+
+/// Stops after each update and the one after it, and compares with a training that does not. Returns what that came to.
+fn stop_after_any_update(settings: &[&str], updates: u64) -> Results {
+    let expected = undisturbed(settings);
+    for update in 1..updates {
+        let mut place = Place::new(settings);
+        place.train(Start::New, Some(update)).unwrap();
+        let second = place.train(Start::Resume, Some(update + 1)).unwrap();
+        let last = place.train(Start::Resume, None).unwrap();
+        assert_eq!((last.ending, last.update, last.best.is_some()), (Ending::Finished, updates, true));
+        assert_same(&place.results(), &expected, &format!("stops at {update} and {}", second.update));
+    }
+    expected
+}
+
+#[test]
+fn a_training_may_stop_after_any_update() {
+    assert_eq!(stop_after_any_update(&[], 12).metrics.len(), 2 + 4);
+}
+
+#[test]
+fn averages_and_parts_of_batches_may_stop_too() {
+    let settings =
+        ["training.average=0.9", "training.accumulate=2", "training.max_batch_tokens=10", "training.max_epochs=12"];
+    let expected = stop_after_any_update(&settings, 24);
+    let averages = expected.checkpoints.keys().filter(|file| file.ends_with("average.safetensors"));
+    assert_eq!(averages.count(), 2);
+}
+
+/// Weight decay of so much at such a rate multiplies the weights by -999 an update.
+const EXPLODING: [&str; 9] = [
+    "training.optimizer.kind=adamw",
+    "training.optimizer.learning_rate=1000",
+    "training.optimizer.weight_decay=1",
+    "training.schedule.kind=constant",
+    "training.checkpoint_every=2",
+    "training.keep_checkpoints=50",
+    "training.recovery.after=2",
+    "training.recovery.attempts=9",
+    "training.recovery.factor=0.0001",
+];
+
+#[test]
+fn a_training_that_explodes_goes_back_and_may_stop_too() {
+    // `schedule.patience` is for the schedule of the other trainings.
+    let settings = [&EXPLODING[..], &["training.schedule.patience=1", "training.max_epochs=5"]].concat();
+    let expected = stop_after_any_update(&settings, 20);
+    let recoveries: Vec<&Value> = expected.metrics.iter().filter(|line| line["kind"] == "recovery").collect();
+    assert!(!recoveries.is_empty() && recoveries.len() < 9, "{recoveries:?}");
+    let mut place = Place::new(&settings);
+    place.train(Start::New, None).unwrap();
+    let told = |what: &str| place.warnings.iter().filter(|warning| warning.contains(what)).count();
+    assert_eq!((told("going back to update "), told("is left out")), (recoveries.len(), 2 * recoveries.len()));
+}
+
+#[test]
+fn a_training_gives_up_in_the_end() {
+    let hopeless = ["training.schedule.patience=1", "training.recovery.attempts=2", "training.recovery.factor=1"];
+    let settings = [&EXPLODING[..7], &hopeless].concat();
+    let mut place = Place::new(&settings);
+    let error = place.train(Start::New, None).unwrap_err().to_string();
+    assert!(error.contains("not finite in 2 updates in a row") && error.contains("learning rate 2 times"), "{error}");
+    // It says so again, unless told to do something else.
+    assert_eq!(place.train(Start::Resume, None).unwrap_err().to_string(), error);
+    place.config.training.optimizer.learning_rate = 0.001;
+    place.train(Start::Resume, None).unwrap();
+    let mut at_once = Place::new(&[&settings[..], &["training.recovery.attempts=0"]].concat());
+    let error = at_once.train(Start::New, None).unwrap_err().to_string();
+    assert!(error.contains("not finite in 2 updates in a row") && !error.contains("times"), "{error}");
+}
+
+/// A batch of an epoch, the same in parts, and the same in several batches: the same sum.
+#[test]
+fn parts_of_a_batch_add_up_to_it() {
+    let train = |settings: &[&str]| {
+        let always = [
+            "training.optimizer.kind=sgd",
+            "training.optimizer.learning_rate=0.5",
+            "training.log_every=1",
+            "training.validate_every=0",
+            "model.dropout={ embedding = 0.0, hidden = 0.0, readout = 0.0 }",
+            "model.tie_output=true",
+            "training.max_epochs=6",
+        ];
+        let results = undisturbed(&[&always[..], settings].concat());
+        let losses = results.metrics.iter().map(|line| line["loss"].as_f64().unwrap()).collect::<Vec<f64>>();
+        assert_eq!(losses.len(), 6 + 6);
+        (losses, results.model)
+    };
+    let (whole, model) = train(&["training.batch_size=12"]);
+    assert!(whole[10] < whole[0]);
+    let ways =
+        [["training.batch_size=12", "training.max_batch_tokens=9"], ["training.batch_size=3", "training.accumulate=4"]];
+    for way in ways {
+        let (parts, other) = train(&way);
+        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-5), "{way:?}: {whole:?} {parts:?}");
+        // They are rounded in another order, so something was done in another way.
+        assert!(other != model, "{way:?}");
+    }
+}
+
+#[test]
+fn what_looks_wrong_is_told_once_and_kept() {
+    let mut place = Place::new(&[]);
+    place.config.data.validation = Some(place.config.data.train[0].clone());
+    place.train(Start::New, Some(2)).unwrap();
+    place.train(Start::Resume, Some(4)).unwrap();
+    let [warning] = &place.warnings[..] else { panic!("{:?}", place.warnings) };
+    assert!(warning.starts_with("12 of 12 validation pairs are in the training text too"), "{warning}");
+    assert!(warning.contains("source:1 at ") && warning.contains("source:1: "), "{warning}");
+    let log = fs::read_to_string(place.run().join("log.txt")).unwrap();
+    assert_eq!((log.matches(warning).count(), log.matches("memory needed: about ").count()), (1, 2), "{log}");
+}
+
+#[test]
+fn a_training_may_begin_with_a_model() {
+    let mut first = Place::new(&[]);
+    first.train(Start::New, None).unwrap();
+    let from = format!("training.from={:?}", first.run().to_str().unwrap());
+    let weights = |place: &Place| -> Vec<f32> {
+        let model = Model::load(&place.run()).unwrap();
+        model.parameters().values().flat_map(|parameter| parameter.floats().into_owned()).collect()
+    };
+    let still = [
+        "training.optimizer.kind=sgd",
+        "training.optimizer.learning_rate=1e-30",
+        "training.schedule.min_learning_rate=0",
+    ];
+    let mut second = Place::new(&[&[from.as_str(), "training.max_updates=3"][..], &still].concat());
+    second.config.data = first.config.data.clone();
+    second.train(Start::New, None).unwrap();
+    assert!(weights(&second) == weights(&first));
+    let text = fs::read_to_string(second.run().join("model.safetensors").with_file_name("config.toml")).unwrap();
+    assert!(text.contains("from = "), "{text}");
+    // Whenever it stops, and be it before the first checkpoint.
+    stop_after_any_update(&[&from, "training.checkpoint_every=5"], 12);
+    let error = |settings: &[&str], start: Start| {
+        let mut place = Place::new(settings);
+        place.train(start, None).unwrap_err().to_string()
+    };
+    let says = error(&[&from, "model.embedding=5"], Start::New);
+    assert!(says.contains("`model.embedding` is 5 in the configuration, and 4 in `"), "{says}");
+    let says = error(&[&from, "tokenizer.lowercase=true"], Start::New);
+    assert!(says.contains("`tokenizer.lowercase` is true in the configuration, and false in `"), "{says}");
+    error(&["training.from=/no/such/model"], Start::New);
+    let resumed = first.train(Start::Resume, None).map(|outcome| outcome.update);
+    assert_eq!(resumed.unwrap(), 12);
+    first.config.training.from = Some(first.run().join("model.safetensors"));
+    let says = first.train(Start::Resume, None).unwrap_err().to_string();
+    assert!(says.contains("[training.from] differs"), "{says}");
+    let says = first.train(Start::Overwrite, None).unwrap_err().to_string();
+    assert!(says.contains("is in the run folder that --overwrite deletes"), "{says}");
+}
+
+#[test]
+fn checkpoints_are_averaged() {
+    let mut place = Place::new(&["training.keep_checkpoints=3"]);
+    place.train(Start::New, None).unwrap();
+    let average = |count: usize| average_checkpoints(&place.run(), count);
+    let weights = |model: &Model| -> Vec<f32> {
+        model.parameters().values().flat_map(|parameter| parameter.floats().into_owned()).collect()
+    };
+    let mut expected = vec![0.0; weights(&average(1).unwrap()).len()];
+    for folder in names_with_paths(&place.run().join("checkpoints")) {
+        let bytes = fs::read(folder.join("parameters.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let mut tensors = file.tensors();
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        let values = tensors.iter().flat_map(|(_, view)| view.data().chunks_exact(4));
+        let values = values.map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+        expected.iter_mut().zip(values).for_each(|(sum, value)| *sum += value / 3.0);
+    }
+    let found = weights(&average(3).unwrap());
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
+    let error = average(4).unwrap_err().to_string();
+    assert!(error.contains("has 3 checkpoints, not 4") && error.contains("keep_checkpoints = 4"), "{error}");
+    fs::write(place.run().join("checkpoints/00000012/parameters.safetensors"), "x").unwrap();
+    let error = average(2).unwrap_err().to_string();
+    assert!(error.contains("00000012` is damaged: parameters.safetensors"), "{error}");
+}
+
+#[test]
+fn what_is_over_stays_over() {
+    let mut place = Place::new(&[]);
+    place.train(Start::New, None).unwrap();
+    let before = place.results();
+    assert_eq!(place.train(Start::Resume, None).unwrap().ending, Ending::Finished);
+    assert_same(&place.results(), &before, "the end");
+
+    // No validation is better than the first with a rate of next to nothing.
+    let mut place = Place::new(&[
+        "training.patience=2",
+        "training.optimizer.learning_rate=1e-30",
+        "training.schedule.min_learning_rate=0",
+    ]);
+    for start in [Start::New, Start::Resume] {
+        let outcome = place.train(start, None).unwrap();
+        assert_eq!((outcome.ending, outcome.update), (Ending::EarlyStop, 9));
+        assert_eq!(outcome.best.unwrap().update, 3);
+    }
+    // More patience lets it go on.
+    place.config.training.patience = 3;
+    let outcome = place.train(Start::Resume, None).unwrap();
+    assert_eq!((outcome.ending, outcome.update), (Ending::Finished, 12));
+}
+
+#[test]
+fn settings_of_a_training_may_change() {
+    let mut place = Place::new(&[]);
+    place.train(Start::New, Some(7)).unwrap();
+    // The epoch has one batch now, where it stopped in the third.
+    place.config.training.batch_size = 100;
+    place.config.training.max_epochs = 4;
+    let outcome = place.train(Start::Resume, None).unwrap();
+    assert_eq!((outcome.ending, outcome.update), (Ending::Finished, 7 + 3));
+    // It is over where it stopped: that still makes a model, and does so once.
+    let mut place = Place::new(&["training.validate_every=100"]);
+    place.train(Start::New, Some(6)).unwrap();
+    assert!(!place.run().join("model.safetensors").exists());
+    place.config.training.max_updates = 5;
+    for _ in 0..2 {
+        let outcome = place.train(Start::Resume, None).unwrap();
+        assert_eq!((outcome.ending, outcome.update), (Ending::Finished, 6));
+        assert_eq!(place.results().metrics.len(), 2);
+    }
+}
+
+/// Every operation on files fails, alone or with all after it: the error names it, and then all goes on as if nothing had been.
+/// Each in both ways with `RNNSEARCH_FAULTS=all` (`scripts/faults`), which takes twice as long.
+#[test]
+fn any_operation_on_files_may_fail() {
+    let all = std::env::var("RNNSEARCH_FAULTS").is_ok_and(|faults| faults == "all");
+    let expected = undisturbed(&[]);
+    faults::plan(None);
+    let mut place = Place::new(&[]);
+    place.train(Start::New, None).unwrap();
+    let (operations, _) = faults::done();
+    assert!(operations.len() > 100, "{}", operations.len());
+    for number in 0..operations.len() {
+        let faults = [Fault::Once, Fault::ForGood];
+        for fault in if all { &faults[..] } else { &faults[number % 2..][..1] } {
+            fail_and_go_on(number, *fault, &expected);
+        }
+    }
+}
+
+fn fail_and_go_on(number: usize, fault: Fault, expected: &Results) {
+    let mut place = Place::new(&[]);
+    faults::plan(Some((number, fault)));
+    let error = place.train(Start::New, None).expect_err("it has failed").to_string();
+    let (_, struck) = faults::done();
+    let (action, path) = struck.unwrap();
+    let case = format!("operation {number}, {fault:?}: {action} {}", path.display());
+    assert!(error.contains(&format!("cannot {action} `{}`: ", path.display())), "{case}: {error}");
+    let full = action.starts_with("write");
+    assert_eq!(error.contains("Make room there, and go on with --resume"), full, "{case}: {error}");
+    faults::plan(None);
+    place.go_on(None).unwrap_or_else(|error| panic!("{case}: {error}"));
+    assert_same(&place.results(), expected, &case);
+    assert_eq!(place.warnings, [""; 0], "{case}");
+}
+
+/// Process after process dies, each after more operations on files than the one before.
+#[test]
+fn processes_may_die_one_after_another() {
+    let exploding = [&EXPLODING[..], &["training.schedule.patience=1", "training.max_epochs=5"]].concat();
+    for (settings, first, step) in [(&[][..], 1, 1), (&[], 30, 7), (&[], 45, 0), (&exploding, 53, 1)] {
+        let expected = undisturbed(settings);
+        let mut place = Place::new(settings);
+        let mut deaths = 0;
+        loop {
+            let fault = if deaths % 2 == 0 { Fault::ForGood } else { Fault::Once };
+            faults::plan(Some((first + step * deaths, fault)));
+            if place.go_on(None).is_ok() {
+                break;
+            }
+            deaths += 1;
+            assert!(deaths < 300, "it gets nowhere");
+        }
+        faults::plan(None);
+        assert!(deaths > 2, "{deaths}");
+        place.go_on(None).unwrap();
+        assert_same(&place.results(), &expected, &format!("{deaths} deaths"));
+    }
+}
+
+/// Whatever is wrong with the newest checkpoint, the one before leads to the same end.
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let expected = undisturbed(&[]);
+    let stopped = || {
+        let mut place = Place::new(&[]);
+        place.train(Start::New, Some(8)).unwrap();
+        place
+    };
+    let newest = |place: &Place| place.run().join("checkpoints/00000008");
+    for name in names(&newest(&stopped())) {
+        let len = fs::read(newest(&stopped()).join(&name)).unwrap().len();
+        for at in [0, 8, len / 3, len / 2, len - 1] {
+            for cut in [false, true] {
+                let mut place = stopped();
+                let file = newest(&place).join(&name);
+                let mut bytes = fs::read(&file).unwrap();
+                bytes[at] ^= 1;
+                bytes.truncate(if cut { at } else { len });
+                fs::write(&file, bytes).unwrap();
+                place.train(Start::Resume, None).unwrap();
+                let case = format!("{name}, {} at {at}", if cut { "cut" } else { "a flipped bit" });
+                assert_same(&place.results(), &expected, &case);
+                let [warning] = &place.warnings[..] else { panic!("{case}: {:?}", place.warnings) };
+                assert!(warning.contains("00000008` is damaged (") && warning.contains(&name), "{case}: {warning}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_trained_from_what_does_not_belong_together() {
+    let mut place = Place::new(&[]);
+    place.train(Start::New, Some(8)).unwrap();
+    let target = place.folder.path().join("target");
+    let text = fs::read_to_string(&target).unwrap();
+    fs::write(&target, text.replacen('c', "d", 1)).unwrap();
+    let error = place.train(Start::Resume, None).unwrap_err();
+    assert!(matches!(error, TrainingError::OtherText(_)), "{error}");
+    fs::write(&target, text).unwrap();
+    fs::rename(place.run().join("checkpoints"), place.run().join("elsewhere")).unwrap();
+    let error = place.train(Start::Resume, None).unwrap_err();
+    assert!(matches!(error, TrainingError::NoCheckpoint(_)), "{error}");
+    fs::rename(place.run().join("elsewhere"), place.run().join("checkpoints")).unwrap();
+    fs::remove_file(place.run().join("model.safetensors")).unwrap();
+    fs::write(place.run().join("metrics.jsonl"), "").unwrap();
+    place.train(Start::Resume, None).unwrap();
+    let [metrics, model] = &place.warnings[..] else { panic!("{:?}", place.warnings) };
+    assert!(metrics.contains("lines are missing") && model.contains("the model file is gone"), "{metrics} {model}");
+    assert!(place.run().join("model.safetensors").exists());
+}
+
+/// A folder is overwritten or it is not, whatever happens meanwhile.
+#[test]
+fn overwriting_may_fail_anywhere() {
+    let other = ["training.seed=2"];
+    let expected = undisturbed(&other);
+    for number in 0.. {
+        let mut place = Place::new(&[]);
+        place.train(Start::New, Some(8)).unwrap();
+        let first = place.config.clone();
+        place.config = Place::new(&other).config;
+        place.config.data = first.data;
+        faults::plan(Some((number, Fault::ForGood)));
+        let done = place.train(Start::Overwrite, Some(1)).is_ok();
+        faults::plan(None);
+        if done {
+            assert!(number > 20);
+            return;
+        }
+        // Going on is either refused or goes on with one of them, all of it.
+        if let Ok(outcome) = place.go_on(None) {
+            assert_eq!(outcome.ending, Ending::Finished);
+        }
+        place.train(Start::Overwrite, None).unwrap();
+        assert_same(&place.results(), &expected, &format!("operation {number}"));
+    }
+}

@@ -1,0 +1,73 @@
+//! All text of a training, as it is before the first update.
+
+use rnnsearch_config::Config;
+use rnnsearch_corpus::{Dataset, Pairs, Vocabularies};
+
+use crate::doubts::{Overlap, unseen_words};
+use crate::notes::Notes;
+use crate::origin::origin;
+use crate::teacher::Teacher;
+use crate::validation::Validation;
+use crate::{RunFolder, TrainingError};
+
+/// What is trained and validated on.
+pub(crate) struct Text {
+    pub vocabularies: Vocabularies,
+    pub dataset: Dataset,
+    pub validation: Option<Validation>,
+    /// Of what is trained on: the position in it means nothing where it differs.
+    pub hash: String,
+}
+
+impl Text {
+    /// Reads the text, and learns or loads the tokenizers.
+    pub fn read(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<Self, TrainingError> {
+        let vocabularies = vocabularies(config, run, notes)?;
+        let validation =
+            config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
+        let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
+        let pairs = Pairs::open(&config.data.train)?.inspect(|pair| pair.iter().for_each(|pair| overlap.see(pair)));
+        let (dataset, report) = match Teacher::learn(config, notes)? {
+            Some(teacher) => Dataset::for_training(teacher.link(pairs), &vocabularies, &config.data)?,
+            None => Dataset::for_training(pairs, &vocabularies, &config.data)?,
+        };
+        notes.add(report.to_string());
+        if let Some(validation) = &validation {
+            notes.add(format!("validation: {} pairs", validation.pairs().len()));
+        }
+        if !run.is_resumed() {
+            notes.warn(overlap.warning());
+            notes.warn(unseen_words(&dataset, &vocabularies));
+        }
+        let hash = hash_of(&dataset, &vocabularies);
+        Ok(Self { vocabularies, dataset, validation, hash })
+    }
+}
+
+fn vocabularies(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<Vocabularies, TrainingError> {
+    if run.is_resumed() && run.holds_tokenizers() {
+        return Ok(Vocabularies::load(run.path())?);
+    }
+    if let Some(model) = origin(config)? {
+        notes.add("beginning with the weights and tokenizers of a model".into());
+        return Ok(model.vocabularies);
+    }
+    notes.add(format!("learning {}", if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" }));
+    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?)
+}
+
+fn hash_of(dataset: &Dataset, vocabularies: &Vocabularies) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, json) in vocabularies.files() {
+        hasher.update(name.as_bytes()).update(blake3::hash(json.as_bytes()).as_bytes());
+    }
+    for index in 0..dataset.len() as u32 {
+        let example = dataset.example(index);
+        let links: Vec<u32> = example.links.iter().flat_map(|&(source, target)| [source, target]).collect();
+        for numbers in [links, example.source, example.target] {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            hasher.update(&numbers.len().to_le_bytes()).update(&bytes);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
