@@ -52,6 +52,10 @@ impl Observer for Board<'_> {
         self.observer.message(text);
     }
 
+    fn detail(&mut self, text: &str) {
+        self.observer.detail(text);
+    }
+
     fn warning(&mut self, text: &str) {
         self.observer.warning(text);
     }
@@ -121,6 +125,8 @@ impl Events {
             scalar("training/learning_rate", progress.learning_rate),
             scalar("training/tokens_per_second", progress.tokens_per_second),
         ];
+        let alignment = progress.alignment_loss.map(|loss| scalar("training/alignment_loss", loss));
+        let values: Vec<Vec<u8>> = values.into_iter().chain(alignment).collect();
         self.event(progress.update, &summary(&values))
     }
 
@@ -272,6 +278,47 @@ mod tests {
 
     fn holds(event: &[u8], part: &[u8]) -> bool {
         event.windows(part.len()).any(|window| window == part)
+    }
+
+    /// Keeps what it is told.
+    #[derive(Default)]
+    struct Told(Vec<String>);
+
+    impl Observer for Told {
+        fn message(&mut self, text: &str) {
+            self.0.push(format!("message {text}"));
+        }
+
+        fn detail(&mut self, text: &str) {
+            self.0.push(format!("detail {text}"));
+        }
+
+        fn warning(&mut self, text: &str) {
+            self.0.push(format!("warning {text}"));
+        }
+
+        fn prepared(&mut self, prepared: &Prepared) {
+            self.0.push(format!("prepared {}", prepared.update));
+        }
+
+        fn progress(&mut self, _: &Progress) {}
+
+        fn validated(&mut self, _: &ValidationReport) {}
+    }
+
+    #[test]
+    fn all_is_handed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let mut told = Told::default();
+        let mut board = Board::new(&mut told, Some(file));
+        board.message("a");
+        board.detail("b");
+        board.warning("c");
+        board.prepared(&Prepared { update: 7, pairs: 1, target_tokens: 1, parameters: 1, vocabularies: (1, 1) });
+        assert_eq!(told.0[..4], ["message a", "detail b", "warning c", "prepared 7"]);
+        assert!(told.0[4].starts_with("warning cannot write events into `"), "{:?}", told.0);
     }
 
     #[test]

@@ -165,7 +165,8 @@ impl<'a> Folder<'a> {
     fn add(&mut self, translation: &Translation) -> Result<()> {
         self.lines += 1;
         let candidate = &translation.candidates[0];
-        let alignment = candidate.alignment.as_ref().filter(|_| !candidate.text.trim().is_empty());
+        let is_blank = [&translation.source, &candidate.text].iter().any(|text| text.trim().is_empty());
+        let alignment = candidate.alignment.as_ref().filter(|_| !is_blank);
         let picture = alignment.map(|alignment| self.draw(alignment)).transpose()?.flatten();
         self.gallery.add(self.lines, &translation.source, &one_line(&candidate.text), picture.as_deref())?;
         Ok(())
