@@ -201,7 +201,10 @@ impl Statistical {
 
     /// The links of pairs, by their numbers.
     pub fn links(&self, pairs: Range<usize>, how: Symmetrization) -> Vec<Links> {
-        self.posteriors(pairs).par_iter().map(|posteriors| posteriors.links(how)).collect()
+        pairs
+            .into_par_iter()
+            .map_init(Desk::default, |desk, index| self.posteriors_of(index, desk).links(how))
+            .collect()
     }
 
     /// The posteriors of pairs, by their numbers. Those of a pair without links are empty.
