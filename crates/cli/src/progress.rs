@@ -89,6 +89,8 @@ impl Observer for TrainingProgress {
         }
     }
 
+    fn went_back(&mut self, _: u64) {}
+
     fn progress(&mut self, progress: &Progress) {
         if progress.logged && (self.bar.is_none() || self.messages.verbose) {
             let left = time_left(progress).map(|left| format!(", {left}")).unwrap_or_default();

@@ -5,8 +5,8 @@ use crate::key::{KeyPath, Segment};
 use crate::layers::Layers;
 use crate::schema;
 use crate::settings::{
-    Attention, AttentionOptions, BatchBy, Config, CorpusConfig, ModelConfig, OptimizerConfig, OptimizerKind,
-    ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
+    AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, ModelConfig, OptimizerConfig,
+    OptimizerKind, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
 };
 
 /// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
@@ -30,6 +30,7 @@ impl Rules {
         data(&mut court, config);
         tokenizer(&mut court, config);
         model(&mut court, config);
+        links(&mut court, config);
         training(&mut court, config);
         optimizer(&mut court, &config.training.optimizer);
         schedule(&mut court, &config.training);
@@ -147,9 +148,10 @@ fn model(court: &mut Court<'_>, config: &Config) {
         let terms = &config.training.alignment;
         let weights =
             [("coverage", terms.coverage), ("doubly_stochastic", terms.doubly_stochastic), ("entropy", terms.entropy)];
-        if terms.learn_links {
-            let help = "without attention there is nothing to guide: remove `learn_links`";
-            court.contradiction(&["training.alignment.learn_links", "model.attention"], help);
+        for (name, _) in guidance(terms).iter().filter(|(_, changed)| *changed) {
+            let key = format!("training.alignment.{name}");
+            let help = format!("without attention there is nothing to guide: remove `{name}`");
+            court.contradiction(&[&key, "model.attention"], &help);
         }
         for (name, _) in weights.iter().filter(|(_, weight)| *weight > 0.0) {
             let key = format!("training.alignment.{name}");
@@ -165,6 +167,42 @@ fn model(court: &mut Court<'_>, config: &Config) {
         }
     }
     attention(court, model);
+}
+
+/// Options of guided alignment, and whether they were changed.
+fn guidance(terms: &AlignmentConfig) -> [(&'static str, bool); 4] {
+    let default = AlignmentConfig::default();
+    [
+        ("learn_links", terms.learn_links),
+        ("guide_unlinked", terms.guide_unlinked),
+        ("guided_decay", terms.guided_decay != default.guided_decay),
+        ("read", terms.read != default.read),
+    ]
+}
+
+/// Links are learnt only for pairs without, and what is said of links needs some.
+fn links(court: &mut Court<'_>, config: &Config) {
+    let (terms, corpora) = (&config.training.alignment, &config.data.train);
+    if config.model.attention == Attention::None || corpora.is_empty() {
+        return;
+    }
+    let learn_links = "training.alignment.learn_links";
+    if terms.learn_links && terms.guided == 0.0 {
+        let help = "links of weight 0 guide nothing: raise `guided`, or remove `learn_links`";
+        court.contradiction(&[learn_links, "training.alignment.guided"], help);
+    }
+    if terms.learn_links && corpora.iter().all(|corpus| corpus.links.is_some()) {
+        let message = format!("`{learn_links} = true`, and every corpus of `data.train` has `links`");
+        court.corpus(&KeyPath::from_dotted(learn_links), message, "no pair is without links: remove one of them");
+    }
+    let linked = terms.learn_links || corpora.iter().any(|corpus| corpus.links.is_some());
+    for (name, _) in guidance(terms).iter().filter(|(name, changed)| *changed && !linked && *name != "read") {
+        let key = format!("training.alignment.{name}");
+        let help = format!(
+            "there are no links to guide by: set `learn_links = true`, give a corpus `links`, or remove `{name}`"
+        );
+        court.contradiction(&[&key, learn_links], &help);
+    }
 }
 
 /// What single kinds of attention ask for; an option of another kind was meant for that one.

@@ -99,7 +99,7 @@ pub struct CorpusConfig {
     #[schemars(length(min = 1), example = &"en")]
     pub target_field: Option<String>,
     /// File of word alignments for guided alignment, a line a pair, in Pharaoh format: `0-0 1-2`, source word and target word,
-    /// counted from 0 as blanks separate them.
+    /// counted from 0, as white space separates them (no-break spaces too). A blank line guides nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"corpus.links")]
     pub links: Option<PathBuf>,
@@ -453,8 +453,8 @@ impl Default for TrainingConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlignmentConfig {
-    /// Pairs of corpora without `links` get those that `align --statistical` would find, learnt from all training text before
-    /// the first update, and again where a training goes on.
+    /// Pairs of corpora without `links` get those that `align --statistical --words punctuation` finds with the training's seed, learnt
+    /// from all training text before the first update, and again where a training goes on.
     pub learn_links: bool,
     /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
     /// token i is linked to by the `links` of a corpus, or by those learnt. Pairs without links add nothing, nor do words without, unless

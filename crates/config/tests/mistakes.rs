@@ -132,6 +132,23 @@ fn contradictions() {
 }
 
 #[test]
+fn links_that_are_not_there() {
+    let corpus = "[[data.train]]\ntsv = \"a\"\n";
+    let alignment = |settings: &str| format!("{corpus}[training.alignment]\n{settings}");
+    assert_snapshot!("learnt_for_nothing", message(&alignment("learn_links = true\nguided = 0.0\n"), &[]));
+    assert_snapshot!("guided_by_nothing", message(&alignment("guide_unlinked = true\nguided_decay = 0.5\n"), &[]));
+    let linked = "[[data.train]]\ntsv = \"a\"\nlinks = \"b\"\n";
+    let learnt = "training.alignment.learn_links=true";
+    assert_snapshot!("learnt_although_given", message(linked, &[learnt]));
+    let unattended = "guide_unlinked = true\nguided_decay = 0.5\nread = \"next\"\n[model]\nattention = \"none\"\n";
+    assert_snapshot!("guided_without_attention", message(&alignment(unattended), &[]));
+    for right in [format!("{linked}{corpus}"), corpus.to_owned()] {
+        let decay = "training.alignment.guided_decay=0.5";
+        assert!(Config::from_toml(&right, &overrides(&[learnt, decay])).is_ok());
+    }
+}
+
+#[test]
 fn forms_of_a_corpus() {
     assert_snapshot!("corpus_one_side", message("[[data.train]]\nsource = \"a.de\"\n", &[]));
     assert_snapshot!("corpus_other_side", message("[data.validation]\ntarget = \"a.en\"\n", &[]));

@@ -286,7 +286,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             recovery: RecoveryConfig { after: counts.6, attempts: counts.0, factor },
             alignment: AlignmentConfig {
                 learn_links: true,
-                guided: rates.4,
+                guided: factor,
                 guide_unlinked: true,
                 guided_decay: factor,
                 read: Reading::Next,

@@ -1,7 +1,7 @@
 //! Sentence pairs as token ids, in memory.
 //!
 //! The text itself streams by: two bytes stay of each token (four if a vocabulary has more than 65,536 entries), and eight a
-//! sentence. Links between tokens, where they are given, take eight bytes each.
+//! sentence. Links between tokens, where there are any, take eight bytes each, and eight a pair.
 
 use rayon::prelude::*;
 use rnnsearch_config::DataConfig;
@@ -132,6 +132,11 @@ impl Dataset {
         !self.links.links.is_empty()
     }
 
+    /// The bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        self.source.bytes() + self.target.bytes() + self.links.bytes()
+    }
+
     /// The source tokens of an example, `</s>` included.
     pub fn source_len(&self, index: u32) -> usize {
         self.source.range(index).len()
@@ -193,6 +198,10 @@ impl Links {
         }
     }
 
+    fn bytes(&self) -> usize {
+        size_of_val(&self.links[..]) + size_of_val(&self.ends[..])
+    }
+
     fn get(&self, index: u32) -> &[TokenLink] {
         let end = |index: usize| self.ends.get(index).copied().unwrap_or(0);
         let index = index as usize;
@@ -225,6 +234,14 @@ impl Sequences {
             Ids::Wide(all) => all.extend(ids),
         }
         self.ends.push(self.ids.len());
+    }
+
+    fn bytes(&self) -> usize {
+        let ids = match &self.ids {
+            Ids::Narrow(all) => size_of_val(&all[..]),
+            Ids::Wide(all) => size_of_val(&all[..]),
+        };
+        ids + size_of_val(&self.ends[..])
     }
 
     fn range(&self, index: u32) -> std::ops::Range<usize> {

@@ -39,10 +39,14 @@ pub(crate) fn words(text: &str) -> Vec<Range<usize>> {
     text.split_whitespace().map(|word| start(word)..start(word) + word.len()).collect()
 }
 
-/// The links between tokens, in order; the ends of both sentences, their last tokens, are linked too.
+/// The links between tokens, in order; the ends of both sentences, their last tokens, are linked too. Without links between words
+/// there are none at all.
 ///
 /// Links between words that are not there are left out.
 pub(crate) fn token_links(WordLinks { words, links }: &WordLinks, sides: [&Encoded; 2]) -> Vec<TokenLink> {
+    if links.is_empty() {
+        return Vec::new();
+    }
     let [source, target] = [0, 1].map(|side| tokens_of(sides[side], &words[side]));
     let mut found: Vec<TokenLink> = vec![sides.map(|encoded| encoded.ids.len() as u32).into()];
     for &(from, to) in links {
@@ -91,9 +95,9 @@ mod tests {
         let (source, target) = (encoded(&[0..1, 1..2, 2..5]), encoded(&[0..2, 2..4]));
         let (from, to) = (words("ab cd"), words("xy z"));
         assert_eq!((from.as_slice(), to.as_slice()), (&[0..2, 3..5][..], &[0..2, 3..4][..]));
-        let links = WordLinks { words: [from, to], links: vec![(0, 1), (1, 0), (7, 0)] };
-        let links = token_links(&links, [&source, &target]);
-        assert_eq!(links, [(0, 1), (1, 1), (2, 0), (3, 2)]);
+        let linked = |links| token_links(&WordLinks { words: [from.clone(), to.clone()], links }, [&source, &target]);
+        assert_eq!(linked(vec![(0, 1), (1, 0), (7, 0)]), [(0, 1), (1, 1), (2, 0), (3, 2)]);
+        assert_eq!(linked(vec![]), [], "the ends alone say nothing");
     }
 
     #[test]

@@ -129,7 +129,11 @@ fn links_of(lines: &Lines, line: &str, pair: &Pair) -> Result<WordLinks, CorpusE
     let beyond = |(from, to): &&TokenLink| *from as usize >= source || *to as usize >= target;
     match links.iter().find(beyond) {
         Some((from, to)) => {
-            let reason = format!("is beyond the {source} and {target} words of {}", pair.place);
+            let reason = format!(
+                "is beyond the {source} and {target} words of {}: words are what white space separates (no-break spaces too), counted \
+                 from 0, as `align` without `--words` counts them",
+                pair.place
+            );
             Err(wrong(format!("{from}-{to}"), reason))
         }
         None => Ok(WordLinks { words, links }),

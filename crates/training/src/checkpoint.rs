@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::average::Average;
 use crate::doubts::Doubts;
 use crate::exact::Exact;
-use crate::learner::Learner;
+use crate::learner::{Learner, Losses};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::schedule::Schedule;
 use crate::{Best, TrainingError, disk, exact};
@@ -110,6 +110,16 @@ pub(crate) struct Window {
     /// What is added for the sake of the alignments.
     pub alignment: Option<Exact>,
     pub tokens: usize,
+}
+
+impl Window {
+    /// Adds the losses of an update over so many target tokens.
+    pub fn add(&mut self, losses: Losses, tokens: usize) {
+        self.nats += losses.nats;
+        let so_far = self.alignment.map_or(0.0, |Exact(nats)| nats);
+        self.alignment = losses.alignment.map(|nats| Exact(so_far + nats)).or(self.alignment);
+        self.tokens += tokens;
+    }
 }
 
 /// Everything.
@@ -347,16 +357,16 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, 
 }
 
 /// A checkpoint folder, by what its name says.
-struct Numbered {
+pub(crate) struct Numbered {
     update: u64,
     /// Whether it is the one that its process was replacing.
     replaced: bool,
     stopped: bool,
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 /// The checkpoint folders, the best to go on from last.
-fn numbered(checkpoints: &Path) -> Result<Vec<Numbered>, TrainingError> {
+pub(crate) fn numbered(checkpoints: &Path) -> Result<Vec<Numbered>, TrainingError> {
     let numbered = |(name, path): (String, PathBuf)| {
         let kept = name.strip_prefix(REPLACED).unwrap_or(&name);
         let update = kept.strip_suffix(STOPPED).unwrap_or(kept).parse().ok()?;
@@ -434,6 +444,20 @@ mod tests {
         };
         let average = Some(BTreeMap::from([("a".to_string(), (vec![2, 1], vec![0.5, -1.0]))]));
         Checkpoint { position, parameters, optimizer: OptimizerState { updates: update, averages }, average }
+    }
+
+    #[test]
+    fn an_update_without_links_takes_nothing_from_the_sum() {
+        let mut window = Window::default();
+        let mut add = |nats, alignment| {
+            window.add(Losses { nats, alignment }, 4);
+            window.alignment.map(|Exact(nats)| nats)
+        };
+        assert_eq!(add(1.0, None), None);
+        assert_eq!(add(2.0, Some(0.5)), Some(0.5));
+        assert_eq!(add(3.0, None), Some(0.5));
+        assert_eq!(add(4.0, Some(0.25)), Some(0.75));
+        assert_eq!((window.nats, window.tokens), (10.0, 16));
     }
 
     fn save(folder: &Path, update: u64, keep: usize) {

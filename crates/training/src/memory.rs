@@ -24,7 +24,7 @@ pub(crate) struct Memory {
     update: u64,
     /// Copies while a checkpoint is written. An update's memory is free then.
     checkpoint: u64,
-    /// The training text as ids.
+    /// The training text as ids, and its links.
     data: u64,
 }
 
@@ -89,9 +89,9 @@ impl Memory {
             plan.iter_from(0).flat_map(|batch| BatchPlan::parts(dataset, batch, config.training.max_batch_tokens));
         let sizes = parts.map(|part| BatchSize::of(dataset, part));
         let largest = sizes.max_by_key(|size| size.activations(config)).expect("a plan has a batch");
-        let sentence = 2 * size_of::<usize>() as u64 + size_of::<u32>() as u64;
-        let tokens = (dataset.source_tokens() + dataset.target_tokens()) as u64;
-        Self::new(config, parameters, largest, 2 * tokens + sentence * dataset.len() as u64)
+        // An epoch's order numbers them.
+        let order = size_of::<u32>() * dataset.len();
+        Self::new(config, parameters, largest, (dataset.bytes() + order) as u64)
     }
 
     /// All of it.

@@ -14,11 +14,13 @@ pub trait Observer {
     /// Something worth a line: what was read, what was dropped, where it goes on.
     fn message(&mut self, text: &str);
     /// Something for those who want to know more.
-    fn detail(&mut self, _text: &str) {}
+    fn detail(&mut self, text: &str);
     /// Something that should not be, but that the training survives.
     fn warning(&mut self, text: &str);
     /// The data is read and the model made; updates begin.
     fn prepared(&mut self, prepared: &Prepared);
+    /// The training has gone back to where it was after an update.
+    fn went_back(&mut self, update: u64);
     /// An update is done.
     fn progress(&mut self, progress: &Progress);
     /// A validation is done.
@@ -115,13 +117,14 @@ pub struct Best {
 }
 
 impl Best {
-    /// A score of which more is better.
+    /// A score of which more is better; what is no number is worse than all that are.
     pub(crate) fn merit(&self, metric: Metric) -> f64 {
-        match metric {
+        let merit = match metric {
             Metric::Bleu => self.bleu,
             Metric::Chrf => self.chrf,
             Metric::Loss => -self.loss,
-        }
+        };
+        merit.max(f64::NEG_INFINITY)
     }
 }
 
@@ -172,5 +175,52 @@ impl fmt::Display for ValidationReport {
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  source      {}\n  reference   {}\n  translation {}", self.source, self.reference, self.translation)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod told {
+    use super::{Observer, Prepared, Progress, ValidationReport};
+
+    /// Keeps what it is told.
+    #[derive(Default)]
+    pub struct Told(pub Vec<String>);
+
+    impl Observer for Told {
+        fn message(&mut self, text: &str) {
+            self.0.push(format!("message {text}"));
+        }
+
+        fn detail(&mut self, text: &str) {
+            self.0.push(format!("detail {text}"));
+        }
+
+        fn warning(&mut self, text: &str) {
+            self.0.push(format!("warning {text}"));
+        }
+
+        fn prepared(&mut self, prepared: &Prepared) {
+            self.0.push(format!("prepared {}", prepared.update));
+        }
+
+        fn went_back(&mut self, update: u64) {
+            self.0.push(format!("back {update}"));
+        }
+
+        fn progress(&mut self, _: &Progress) {}
+
+        fn validated(&mut self, _: &ValidationReport) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_no_number_is_the_worst() {
+        let merit = |loss| Best { update: 1, loss, bleu: 0.0, chrf: 0.0 }.merit(Metric::Loss);
+        assert!(merit(1.0) > merit(2.0) && merit(1e300) > merit(f64::NAN));
+        assert_eq!(merit(f64::NAN), merit(f64::INFINITY));
     }
 }

@@ -102,7 +102,7 @@ impl RunFolder {
         }
         disk::remove_unfinished(&self.path)?;
         disk::remove_unfinished(&self.checkpoints())?;
-        disk::replace(&self.path.join(CONFIG), config.to_toml()?.as_bytes())?;
+        disk::replace(&self.config(), config.to_toml()?.as_bytes())?;
         self.begun = true;
         vocabularies.files().iter().try_for_each(|(name, json)| disk::replace(&self.path.join(name), json.as_bytes()))
     }
@@ -110,6 +110,11 @@ impl RunFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file of the resolved configuration.
+    pub fn config(&self) -> PathBuf {
+        self.path.join(CONFIG)
     }
 
     /// The file of the best model so far.
@@ -247,8 +252,7 @@ fn clear(path: &Path) -> Result<(), TrainingError> {
         disk::sync_folder(path)?;
         disk::remove(&aside)?;
     }
-    let events = path.join(TENSORBOARD);
-    tensorboard::clear(&events).map_err(TrainingError::file("delete events in", events))?;
+    tensorboard::clear(&path.join(TENSORBOARD))?;
     [MODEL, METRICS, LOG, CONFIG].iter().try_for_each(|name| disk::remove(&path.join(name)))
 }
 

@@ -7,8 +7,9 @@ use std::path::Path;
 use rnnsearch_config::{Config, TrainingConfig};
 use serde::Deserialize;
 
-use crate::TrainingError;
+use crate::checkpoint::numbered;
 use crate::run_folder::{CHECKPOINTS, LOCK};
+use crate::{Ending, TrainingError};
 
 /// How a training stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl State {
             return Ok(Self::Running);
         }
         let reached = Reached::newest(&run.join(CHECKPOINTS));
-        let ended = reached.is_some_and(|reached| reached.is_end(&config.training));
+        let ended = reached.is_some_and(|reached| reached.ending(&config.training).is_some());
         Ok(if ended { Self::Finished } else { Self::Interrupted })
     }
 }
@@ -50,28 +51,30 @@ fn is_locked(file: &Path) -> Result<bool, TrainingError> {
     }
 }
 
-/// What a checkpoint tells of how far a training came.
+/// How far a training came, which its checkpoints tell among other things.
 #[derive(Deserialize)]
-struct Reached {
-    update: u64,
-    epoch: u64,
-    validations_since_best: u64,
+pub(crate) struct Reached {
+    /// Updates done.
+    pub update: u64,
+    /// Passes over the data that are done.
+    pub epoch: u64,
+    /// Validations since the best one.
+    pub validations_since_best: u64,
 }
 
 impl Reached {
     /// That of the newest checkpoint; none where there is none, or it cannot be read.
     fn newest(checkpoints: &Path) -> Option<Self> {
-        let entries = fs::read_dir(checkpoints).ok()?.flatten();
-        // A name begins with the update, perhaps with more behind it.
-        let number = |name: &str| name.split('-').next()?.parse::<u64>().ok();
-        let newest = entries.filter_map(|entry| Some((number(entry.file_name().to_str()?)?, entry.path()))).max()?.1;
+        let newest = numbered(checkpoints).ok()?.pop()?.path;
         serde_json::from_slice(&fs::read(newest.join("state.json")).ok()?).ok()
     }
 
-    fn is_end(&self, training: &TrainingConfig) -> bool {
-        (training.max_epochs > 0 && self.epoch >= training.max_epochs)
-            || (training.max_updates > 0 && self.update >= training.max_updates)
-            || (training.patience > 0 && self.validations_since_best >= training.patience)
+    /// How the training has ended, if it has.
+    pub fn ending(&self, training: &TrainingConfig) -> Option<Ending> {
+        let finished = (training.max_epochs > 0 && self.epoch >= training.max_epochs)
+            || (training.max_updates > 0 && self.update >= training.max_updates);
+        let hopeless = training.patience > 0 && self.validations_since_best >= training.patience;
+        finished.then_some(Ending::Finished).or(hopeless.then_some(Ending::EarlyStop))
     }
 }
 
@@ -106,6 +109,10 @@ mod tests {
         save("00000070-stopped", 70, 0);
         assert_eq!(state(), State::Interrupted);
         save("00000100", 100, 0);
+        assert_eq!(state(), State::Finished);
+        // A process died as it replaced its checkpoint.
+        fs::rename(folder.path().join("checkpoints/00000100"), folder.path().join("checkpoints/replaced-00000100"))
+            .unwrap();
         assert_eq!(state(), State::Finished);
     }
 }

@@ -74,3 +74,49 @@ fn words(pair: &Pair) -> [Vec<Range<usize>>; 2] {
 fn of<'t>(text: &'t str, words: &[Range<usize>]) -> Vec<&'t str> {
     words.iter().map(|word| &text[word.clone()]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::observer::told::Told;
+
+    /// More pairs than are linked together, half of them with links in a file, which nobody would learn.
+    #[test]
+    fn pairs_without_links_get_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        // Two to four different words; the target has them in reverse.
+        let words = |pair: usize| (0..2 + pair % 3).map(move |word| (7 * pair + 5 * word) % 40);
+        let line = |prefix: char, words: &mut dyn Iterator<Item = usize>| {
+            words.map(|word| format!("{prefix}{word}")).collect::<Vec<_>>().join(" ") + "\n"
+        };
+        let source: String = (0..TOGETHER).map(|pair| line('s', &mut words(pair))).collect();
+        let target: String = (0..TOGETHER).map(|pair| line('t', &mut words(pair).rev())).collect();
+        fs::write(file("source"), source).unwrap();
+        fs::write(file("target"), target).unwrap();
+        fs::write(file("links"), "1-1\n".repeat(TOGETHER - 1) + "\n").unwrap();
+        let corpus = format!("source = {:?}, target = {:?}", file("source"), file("target"));
+        let text = format!("data.train = [{{ {corpus}, links = {:?} }}, {{ {corpus} }}]", file("links"));
+        let config = Config::from_toml(&text, &["training.alignment.learn_links=true".into()]).unwrap();
+
+        let mut told = Told::default();
+        let mut notes = Notes { observer: &mut told, lines: Vec::new() };
+        let teacher = Teacher::learn(&config, &mut notes).unwrap().unwrap();
+        assert_eq!(notes.lines, [format!("learning the links of {} pairs", 2 * TOGETHER)]);
+        let linked = teacher.link(Pairs::open(&config.data.train).unwrap());
+        let mut links: Vec<Vec<(u32, u32)>> = linked.map(|pair| pair.unwrap().links.unwrap().links).collect();
+        let learnt = links.split_off(TOGETHER);
+        assert_eq!(links.pop(), Some(vec![]), "a blank line is no line without links");
+        assert!(links.iter().all(|links| *links == [(1, 1)]));
+        let reversed = |pair: usize| -> Vec<(u32, u32)> {
+            let last = words(pair).count() as u32 - 1;
+            (0..=last).map(|word| (word, last - word)).collect()
+        };
+        let right = learnt.iter().enumerate().filter(|(pair, links)| **links == reversed(*pair)).count();
+        assert!(learnt.len() == TOGETHER && right > TOGETHER * 9 / 10, "{right} of {}", learnt.len());
+        let nothing = Config::from_toml(&text, &[]).unwrap();
+        assert!(Teacher::learn(&nothing, &mut notes).unwrap().is_none());
+    }
+}

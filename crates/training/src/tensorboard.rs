@@ -3,8 +3,8 @@
 //! A file is a row of records, `length, crc of the length, bytes, crc of the bytes`, and the bytes of each are an `Event` of
 //! `tensorflow/core/util/event.proto`. The few fields that are needed are written by hand.
 //!
-//! A training that is gone on with begins a new file with a `SessionLog` that says START and the update it begins with: readers
-//! then forget what older files tell of that update and later ones, so that a curve has each point once.
+//! A file begins with a `SessionLog` that says START and the update it begins with, and a training that goes back writes another:
+//! readers then forget what they were told of that update and later ones, so that a curve has each point once.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use rnnsearch_alignment::heatmap::{self, Style};
 use rnnsearch_alignment::{Alignment, Fonts, Segmentation};
 
-use crate::{Observer, Prepared, Progress, Sample, ValidationReport};
+use crate::{Observer, Prepared, Progress, Sample, TrainingError, ValidationReport, disk};
 
 /// What the names of our files end in.
 const SUFFIX: &str = ".rnnsearch";
@@ -68,6 +68,11 @@ impl Observer for Board<'_> {
         }
     }
 
+    fn went_back(&mut self, update: u64) {
+        self.observer.went_back(update);
+        self.write(|events| events.start(update));
+    }
+
     fn progress(&mut self, progress: &Progress) {
         self.observer.progress(progress);
         if progress.logged {
@@ -82,21 +87,11 @@ impl Observer for Board<'_> {
 }
 
 /// Deletes the event files in a folder, and the folder if nothing else is in it.
-pub(crate) fn clear(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(SUFFIX) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    match fs::remove_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
-        _ => Ok(()),
-    }
+pub(crate) fn clear(folder: &Path) -> Result<(), TrainingError> {
+    let (events, others): (Vec<_>, Vec<_>) =
+        disk::list(folder)?.into_iter().partition(|(name, _)| name.ends_with(SUFFIX));
+    events.iter().try_for_each(|(_, path)| disk::remove(path))?;
+    if others.is_empty() { disk::remove(folder) } else { Ok(()) }
 }
 
 /// An event file that is being written.
@@ -111,11 +106,15 @@ impl Events {
         fs::create_dir_all(folder)?;
         let mut events = Self { file: new_file(folder)?, fonts: Fonts::shipped() };
         events.event(0, &text(3, "brain.Event:2"))?;
-        if update > 0 {
-            const START: u64 = 1;
-            events.event(update + 1, &message(7, &[varint(1, START)]))?;
-        }
+        // Before the first update too: a training that was killed before its first checkpoint has told of some.
+        events.start(update)?;
         Ok(events)
+    }
+
+    /// Says that what comes is what comes after an update, whatever was told before.
+    fn start(&mut self, update: u64) -> io::Result<()> {
+        const START: u64 = 1;
+        self.event(update + 1, &message(7, &[varint(1, START)]))
     }
 
     fn progress(&mut self, progress: &Progress) -> io::Result<()> {
@@ -253,6 +252,7 @@ mod tests {
     use rnnsearch_alignment::Sentence;
 
     use super::*;
+    use crate::observer::told::Told;
 
     /// The events of a file; every length and checksum must be right.
     fn events(path: &Path) -> Vec<Vec<u8>> {
@@ -280,32 +280,6 @@ mod tests {
         event.windows(part.len()).any(|window| window == part)
     }
 
-    /// Keeps what it is told.
-    #[derive(Default)]
-    struct Told(Vec<String>);
-
-    impl Observer for Told {
-        fn message(&mut self, text: &str) {
-            self.0.push(format!("message {text}"));
-        }
-
-        fn detail(&mut self, text: &str) {
-            self.0.push(format!("detail {text}"));
-        }
-
-        fn warning(&mut self, text: &str) {
-            self.0.push(format!("warning {text}"));
-        }
-
-        fn prepared(&mut self, prepared: &Prepared) {
-            self.0.push(format!("prepared {}", prepared.update));
-        }
-
-        fn progress(&mut self, _: &Progress) {}
-
-        fn validated(&mut self, _: &ValidationReport) {}
-    }
-
     #[test]
     fn all_is_handed_on() {
         let folder = tempfile::tempdir().unwrap();
@@ -317,7 +291,9 @@ mod tests {
         board.detail("b");
         board.warning("c");
         board.prepared(&Prepared { update: 7, pairs: 1, target_tokens: 1, parameters: 1, vocabularies: (1, 1) });
+        board.went_back(3);
         assert_eq!(told.0[..4], ["message a", "detail b", "warning c", "prepared 7"]);
+        assert_eq!(told.0[5..], ["back 3"]);
         assert!(told.0[4].starts_with("warning cannot write events into `"), "{:?}", told.0);
     }
 
@@ -330,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_begins_with_its_version_and_a_later_one_with_where_it_goes_on() {
+    fn a_file_begins_with_its_version_and_where_it_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tensorboard");
         drop(Events::create(&path, 0).unwrap());
@@ -338,9 +314,10 @@ mod tests {
         later.event(400, &summary(&[scalar("training/loss", 2.5)])).unwrap();
         let files = files(&path);
         let (first, second) = (events(&files[0]), events(&files[1]));
-        assert!(first.len() == 1 && holds(&first[0], b"brain.Event:2"));
-        assert_eq!(second.len(), 3);
-        // Step 300, then SessionLog { status: START }.
+        assert!(holds(&first[0], b"brain.Event:2"));
+        assert_eq!((first.len(), second.len()), (2, 3));
+        // Step 1 or 300, then SessionLog { status: START }.
+        assert_eq!(first[1][9..], [0x10, 1, 0x3a, 0x02, 0x08, 0x01]);
         assert_eq!(second[1][9..], [0x10, 0xac, 0x02, 0x3a, 0x02, 0x08, 0x01]);
         assert!(holds(&second[2], b"training/loss") && holds(&second[2], &2.5f32.to_le_bytes()));
         fs::write(path.join("notes.txt"), "").unwrap();
@@ -378,7 +355,7 @@ mod tests {
             samples: vec![sample(Some(alignment)), sample(None)],
         };
         board.validated(&report).unwrap();
-        let event = &events(&files(folder.path())[0])[1];
+        let event = &events(&files(folder.path())[0])[2];
         for part in
             ["validation/bleu", "translation/1", "    source      un *chat*\u{fffd}\n", "translation/2", "alignment/1"]
         {

@@ -35,6 +35,7 @@ batch_size = 3
 validate_every = 3
 checkpoint_every = 4
 log_every = 5
+tensorboard = false
 patience = 0
 schedule.patience = 0
 optimizer.learning_rate = 0.02
@@ -62,11 +63,15 @@ struct Listener<'a> {
 impl Observer for Listener<'_> {
     fn message(&mut self, _: &str) {}
 
+    fn detail(&mut self, _: &str) {}
+
     fn warning(&mut self, text: &str) {
         self.warnings.push(text.into());
     }
 
     fn prepared(&mut self, _: &Prepared) {}
+
+    fn went_back(&mut self, _: u64) {}
 
     fn progress(&mut self, progress: &Progress) {
         if self.stop_at == Some(progress.update) {
@@ -222,6 +227,27 @@ fn averages_and_parts_of_batches_may_stop_too() {
     assert_eq!(averages.count(), 2);
 }
 
+#[test]
+fn a_training_that_teaches_alignments_may_stop_too() {
+    let terms = ["guided_decay=0.5", "guide_unlinked=true", "coverage=0.3", "doubly_stochastic=0.2", "entropy=0.1"];
+    let terms = terms.map(|term| format!("training.alignment.{term}"));
+    let settings: Vec<&str> = terms.iter().map(String::as_str).chain(["training.alignment.learn_links=true"]).collect();
+    let expected = stop_after_any_update(&settings, 12);
+    let told = expected.metrics.iter().filter(|line| line["alignment_loss"].as_f64().is_some_and(|loss| loss > 0.0));
+    assert_eq!(told.count(), 2);
+}
+
+/// Neither links that are learnt nor the seed that they follow from are text.
+#[test]
+fn links_may_be_learnt_from_some_update_on() {
+    let mut place = Place::new(&[]);
+    place.train(Start::New, Some(5)).unwrap();
+    place.config.training.alignment.learn_links = true;
+    place.train(Start::Resume, Some(7)).unwrap();
+    place.config.training.seed += 1;
+    assert_eq!(place.train(Start::Resume, None).unwrap().ending, Ending::Finished);
+}
+
 /// Weight decay of so much at such a rate multiplies the weights by -999 an update.
 const EXPLODING: [&str; 9] = [
     "training.optimizer.kind=adamw",
@@ -246,6 +272,35 @@ fn a_training_that_explodes_goes_back_and_may_stop_too() {
     place.train(Start::New, None).unwrap();
     let told = |what: &str| place.warnings.iter().filter(|warning| warning.contains(what)).count();
     assert_eq!((told("going back to update "), told("is left out")), (recoveries.len(), 2 * recoveries.len()));
+}
+
+#[test]
+fn events_tell_where_a_training_goes_back() {
+    let mut place =
+        Place::new(&[&EXPLODING[..], &["training.schedule.patience=1", "training.tensorboard=true"]].concat());
+    place.train(Start::New, None).unwrap();
+    let [file] = &names_with_paths(&place.run().join("tensorboard"))[..] else { panic!("one process, one file") };
+    // SessionLog { status: START }, which comes at the beginning too.
+    let starts = fs::read(file).unwrap().windows(4).filter(|bytes| *bytes == [0x3a, 0x02, 0x08, 0x01]).count();
+    let went_back = place.warnings.iter().filter(|warning| warning.contains("going back to update ")).count();
+    assert!(went_back > 0);
+    assert_eq!(starts, 1 + went_back);
+}
+
+/// It goes back to where an epoch had more batches than it has now.
+#[test]
+fn a_training_goes_back_to_smaller_batches() {
+    let mut recovered = 0;
+    for stop in 3..12 {
+        let settings = ["training.schedule.patience=1", "training.batch_size=1", "training.recovery.factor=1e-5"];
+        let mut place = Place::new(&[&EXPLODING[..8], &settings].concat());
+        place.config.training.recovery.after = 1;
+        place.train(Start::New, Some(stop)).unwrap();
+        place.config.training.batch_size = 100;
+        place.train(Start::Resume, None).unwrap();
+        recovered += place.warnings.iter().filter(|warning| warning.contains("going back to update ")).count();
+    }
+    assert!(recovered > 8, "{recovered}");
 }
 
 #[test]
@@ -504,6 +559,7 @@ fn a_damaged_checkpoint_is_passed_over() {
                 assert_same(&place.results(), &expected, &case);
                 let [warning] = &place.warnings[..] else { panic!("{case}: {:?}", place.warnings) };
                 assert!(warning.contains("00000008` is damaged (") && warning.contains(&name), "{case}: {warning}");
+                assert!(fs::read_to_string(place.run().join("log.txt")).unwrap().contains(warning), "{case}");
             }
         }
     }

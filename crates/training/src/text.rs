@@ -1,7 +1,7 @@
 //! All text of a training, as it is before the first update.
 
 use rnnsearch_config::Config;
-use rnnsearch_corpus::{Dataset, Pairs, Vocabularies};
+use rnnsearch_corpus::{Dataset, Pairs, Vocabularies, WordLinks};
 
 use crate::doubts::{Overlap, unseen_words};
 use crate::notes::Notes;
@@ -26,7 +26,12 @@ impl Text {
         let validation =
             config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
         let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
-        let pairs = Pairs::open(&config.data.train)?.inspect(|pair| pair.iter().for_each(|pair| overlap.see(pair)));
+        // Links that are learnt count no more than the settings they follow from: a training may go on with others.
+        let mut hasher = blake3::Hasher::new();
+        let pairs = Pairs::open(&config.data.train)?.inspect(|pair| {
+            pair.iter().for_each(|pair| overlap.see(pair));
+            pair.iter().filter_map(|pair| pair.links.as_ref()).for_each(|given| hash_links(&mut hasher, given));
+        });
         let (dataset, report) = match Teacher::learn(config, notes)? {
             Some(teacher) => Dataset::for_training(teacher.link(pairs), &vocabularies, &config.data)?,
             None => Dataset::for_training(pairs, &vocabularies, &config.data)?,
@@ -39,7 +44,7 @@ impl Text {
             notes.warn(overlap.warning());
             notes.warn(unseen_words(&dataset, &vocabularies));
         }
-        let hash = hash_of(&dataset, &vocabularies);
+        let hash = hash_of(hasher, &dataset, &vocabularies);
         Ok(Self { vocabularies, dataset, validation, hash })
     }
 }
@@ -56,15 +61,20 @@ fn vocabularies(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<V
     Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?)
 }
 
-fn hash_of(dataset: &Dataset, vocabularies: &Vocabularies) -> String {
-    let mut hasher = blake3::Hasher::new();
+fn hash_links(hasher: &mut blake3::Hasher, WordLinks { links, .. }: &WordLinks) {
+    let numbers = links.iter().flat_map(|&(source, target)| [source, target]);
+    let bytes: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
+    hasher.update(&links.len().to_le_bytes()).update(&bytes);
+}
+
+/// The hash of what the hasher was given and of examples without their links.
+fn hash_of(mut hasher: blake3::Hasher, dataset: &Dataset, vocabularies: &Vocabularies) -> String {
     for (name, json) in vocabularies.files() {
         hasher.update(name.as_bytes()).update(blake3::hash(json.as_bytes()).as_bytes());
     }
     for index in 0..dataset.len() as u32 {
         let example = dataset.example(index);
-        let links: Vec<u32> = example.links.iter().flat_map(|&(source, target)| [source, target]).collect();
-        for numbers in [links, example.source, example.target] {
+        for numbers in [example.source, example.target] {
             let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
             hasher.update(&numbers.len().to_le_bytes()).update(&bytes);
         }

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::memory::{Memory, available};
 use crate::notes::Notes;
 use crate::optimizer::{Optimizer, Update};
 use crate::origin::origin;
+use crate::state::Reached;
 use crate::tensorboard::Board;
 use crate::text::Text;
 use crate::validation::{Validation, to_device};
@@ -126,7 +128,7 @@ impl<'a> Trainer<'a> {
         let Text { vocabularies, dataset, validation, hash } = Text::read(config, run, &mut notes)?;
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
-        let found = resume(run, notes.observer)?;
+        let found = resume(run, &mut notes)?;
         let place = found.as_ref().map(|(folder, _)| folder.clone());
         let (learner, position) = match found {
             Some((folder, checkpoint)) if checkpoint.position.text != hash => {
@@ -196,8 +198,6 @@ impl<'a> Trainer<'a> {
         }
         loop {
             let plan = BatchPlan::epoch(&self.dataset, &self.config.training, self.position.epoch);
-            // With other settings an epoch may have fewer batches than it had when the training was stopped.
-            self.position.batch = self.position.batch.min(plan.len() - 1);
             let epoch = self.position.epoch;
             while self.position.epoch == epoch {
                 if !self.update(&plan)? {
@@ -216,7 +216,7 @@ impl<'a> Trainer<'a> {
     fn conclude(&mut self, stop: &AtomicBool) -> Result<Option<Ending>, TrainingError> {
         let training = &self.config.training;
         let epoch_done = self.position.batch == 0;
-        let validates = self.is_due(training.validate_every, epoch_done) || self.is_finished();
+        let validates = self.is_due(training.validate_every, epoch_done) || self.is_over() == Some(Ending::Finished);
         if validates {
             self.validate()?;
         }
@@ -238,10 +238,8 @@ impl<'a> Trainer<'a> {
 
     /// How the training has ended, if it has.
     fn is_over(&self) -> Option<Ending> {
-        let patience = self.config.training.patience;
-        let hopeless = patience > 0 && self.position.validations_since_best >= patience;
-        let finished = self.is_finished().then_some(Ending::Finished);
-        finished.or(hopeless.then_some(Ending::EarlyStop))
+        let Position { update, epoch, validations_since_best, .. } = self.position;
+        Reached { update, epoch, validations_since_best }.ending(&self.config.training)
     }
 
     /// Whether it is time for what happens every so many updates, or, where that is 0, at a given occasion.
@@ -249,16 +247,12 @@ impl<'a> Trainer<'a> {
         if every == 0 { occasion } else { self.position.update.is_multiple_of(every) }
     }
 
-    fn is_finished(&self) -> bool {
-        let training = &self.config.training;
-        (training.max_epochs > 0 && self.position.epoch >= training.max_epochs)
-            || (training.max_updates > 0 && self.position.update >= training.max_updates)
-    }
-
     /// One update of the weights, from the next batch or batches of an epoch. Returns whether there is any point in going on from it.
     fn update(&mut self, plan: &BatchPlan) -> Result<bool, TrainingError> {
         let Self { config, dataset, tracked, position, .. } = self;
         let training = &config.training;
+        // With other settings an epoch may have fewer batches than it had when the checkpoint gone on from was written.
+        position.batch = position.batch.min(plan.len() - 1);
         let batches = position.batch..plan.len().min(position.batch + training.accumulate);
         (position.update, position.batch, position.is_best) = (position.update + 1, batches.end, false);
         let parts: Vec<&[u32]> =
@@ -304,11 +298,7 @@ impl<'a> Trainer<'a> {
         let scale = clip(norm, training.clip_norm);
         self.position.doubts.updated(scale < 1.0);
         self.learner.step(gradients, &Update { scale, learning_rate: rate });
-        let window = &mut self.position.window;
-        window.nats += losses.nats;
-        let so_far = window.alignment.map_or(0.0, |Exact(nats)| nats);
-        window.alignment = losses.alignment.map(|nats| Exact(nats + so_far));
-        window.tokens += tokens;
+        self.position.window.add(losses, tokens);
         self.pace.tokens += tokens;
         self.tell_progress(batches, norm, rate)
     }
@@ -329,7 +319,7 @@ impl<'a> Trainer<'a> {
 
     /// Goes back to the last checkpoint that something finite came of, with a lower learning rate.
     fn go_back(&mut self) -> Result<(), TrainingError> {
-        let Position { update, skipped, recoveries, slower, best, .. } = self.position.clone();
+        let Position { update, skipped, recoveries, slower, best, validations_since_best, .. } = self.position;
         let recovery = &self.config.training.recovery;
         let diverged = TrainingError::Diverged { updates: skipped, update, recoveries };
         if recoveries >= recovery.attempts {
@@ -337,8 +327,11 @@ impl<'a> Trainer<'a> {
         }
         let (checkpoints, training) = (self.run.checkpoints(), &self.config.training);
         let settings = Model::settings(self.config, &self.vocabularies);
-        let warn = |warning: &str| self.observer.warning(warning);
-        let (learner, position) = match Checkpoint::newest_before(&checkpoints, update - skipped, warn)? {
+        let mut damaged = Vec::new();
+        let found =
+            Checkpoint::newest_before(&checkpoints, update - skipped, |warning| damaged.push(warning.to_owned()));
+        damaged.iter().try_for_each(|warning| self.warn(warning))?;
+        let (learner, position) = match found? {
             Some((folder, checkpoint)) => {
                 checkpoint.into_learner(RnnSearch::blank(&settings, &self.tracked), training, &folder)?
             }
@@ -348,14 +341,16 @@ impl<'a> Trainer<'a> {
             None => return Err(diverged),
         };
         let slower = slower * recovery.factor;
-        // The best model is still the best, wherever the training is.
-        self.position = Position { recoveries: recoveries + 1, slower, best, is_best: false, ..position };
+        // The best model is still the best, wherever the training is, and as many validations were no better.
+        let kept = Position { best, validations_since_best, is_best: false, ..position };
+        self.position = Position { recoveries: recoveries + 1, slower, ..kept };
         self.learner = learner;
         let text = format!(
             "{skipped} updates in a row were left out: going back to update {}, with the learning rate times {slower}",
             self.position.update
         );
         self.warn(&text)?;
+        self.observer.went_back(self.position.update);
         self.run.add_metrics(&json!({ "kind": "recovery", "update": self.position.update, "slower": slower }))?;
         // From here on whoever resumes is as wise.
         self.checkpoint(Occasion::Due)
@@ -478,14 +473,11 @@ fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device:
     }
 }
 
-fn resume(
-    run: &RunFolder,
-    observer: &mut dyn Observer,
-) -> Result<Option<(std::path::PathBuf, Checkpoint)>, TrainingError> {
+fn resume(run: &RunFolder, notes: &mut Notes) -> Result<Option<(PathBuf, Checkpoint)>, TrainingError> {
     if !run.is_resumed() {
         return Ok(None);
     }
-    match Checkpoint::newest(&run.checkpoints(), |warning| observer.warning(warning))? {
+    match Checkpoint::newest(&run.checkpoints(), |warning| notes.warn(Some(warning.to_owned())))? {
         // Whoever goes on from nothing would replace it by a worse one.
         None if run.model().is_file() => Err(TrainingError::NoCheckpoint(run.path().into())),
         found => Ok(found),

@@ -84,8 +84,9 @@ fn tell(args: &Train, run: &RunFolder, outcome: &Outcome) {
         Ending::Finished => messages.note(format_args!("finished after update {update}")),
         Ending::EarlyStop => messages.note(format_args!("stopped after update {update}: validation gets no better")),
         Ending::Interrupted => messages.note(format_args!(
+            // With all that was set here.
             "stopped after update {update}; to go on: rnnsearch train {} --run {folder} --resume",
-            args.config.display()
+            run.config().display()
         )),
     }
     if !run.model().is_file() {

@@ -50,14 +50,18 @@ fn other_terms_are_told_and_learnt() {
     let (folder, _) = corpus();
     let terms = ["coverage", "doubly_stochastic", "entropy"].map(|term| format!("training.alignment.{term}=0.5"));
     let settings: Vec<&str> = terms.iter().map(String::as_str).chain(["training.max_epochs=3"]).collect();
+    let losses = || -> Vec<f64> {
+        let metrics = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter_map(|line| line["alignment_loss"].as_f64()).collect()
+    };
     // Without links for any pair nothing is guided.
-    train(folder.path(), &"\n".repeat(300), &settings).assert().success();
-    let metrics = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
-    let losses: Vec<f64> = metrics
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["alignment_loss"].as_f64())
-        .collect();
-    assert!(losses.len() == 9 && losses[8] < losses[0], "{losses:?}");
+    let none = "\n".repeat(300);
+    train(folder.path(), &none, &settings).assert().success();
+    let losses_of_terms = losses();
+    assert!(losses_of_terms.len() == 9 && losses_of_terms[8] < losses_of_terms[0], "{losses_of_terms:?}");
+    train(folder.path(), &none, &["training.max_epochs=1"]).assert().success();
+    assert_eq!(losses(), [0.0; 0]);
 }
 
 #[test]
@@ -66,7 +70,10 @@ fn links_that_do_not_fit_are_named() {
     let lines = |third: &str| format!("{LINKS}\n{LINKS}\n{third}\n{}", format!("{LINKS}\n").repeat(297));
     let fails = |links: &str, says: &[&str]| assert_fails(&mut train(folder.path(), links, &[]), 1, says);
     fails(&lines("0-0 1:1"), &["train.links:3: `1:1` is not SOURCE-TARGET", "as in 0-2"]);
-    fails(&lines("0-0 1-6"), &["train.links:3: `1-6` is beyond the 6 and 6 words of", "train.en:3"]);
+    fails(
+        &lines("0-0 1-6"),
+        &["train.links:3: `1-6` is beyond the 6 and 6 words of", "train.en:3", "no-break spaces too"],
+    );
     fails(&format!("{LINKS}\n").repeat(299), &["train.en has 300 lines", "train.links has 299"]);
     fails(&format!("{LINKS}\n").repeat(301), &["train.en has 300 lines", "train.links has 301"]);
     let none = ["model.attention=none", "training.alignment.coverage=1"];

@@ -115,6 +115,9 @@ fn an_interrupted_training_goes_on_as_if_nothing_had_been() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(rest.contains("press Ctrl-C again") && rest.contains("--resume"), "{rest}");
     assert!(rest.contains("stopped after update "), "{rest}");
+    let (config_of_run, run_of) = (run.join("config.toml"), run.display());
+    let command = format!("rnnsearch train {} --run {run_of} --resume", config_of_run.display());
+    assert!(rest.contains(&command), "{rest}");
     let resumed = rnnsearch(["train", "--resume", "--run"]).arg(&run).arg(&config).output().unwrap();
     let told = String::from_utf8(resumed.stderr).unwrap();
     assert!(resumed.status.success() && told.contains("going on from update "), "{told}");
