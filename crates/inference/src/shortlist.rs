@@ -44,6 +44,11 @@ impl Shortlist {
         words
     }
 
+    /// Whether a tensor of a model file is one of its.
+    pub(crate) fn has_tensor(name: &str) -> bool {
+        NAMES.contains(&name)
+    }
+
     /// Its tensors in a model file.
     pub(crate) fn tensors(&self) -> [(String, Tensor); 2] {
         let rows = self.proposed.len() / self.proposals.max(1);

@@ -222,6 +222,10 @@ fn translations_are_made_of_the_shortlist() {
             let bytes = model.to_bytes_as(Some(form)).unwrap();
             let model = read(&bytes).unwrap();
             assert!(model.shortlist == Some(counts.shortlist(frequent, proposals)) && model.format() == 2);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &bytes).unwrap();
+            let parameters: usize = model.parameters().values().map(|p| p.shape.iter().product::<usize>()).sum();
+            assert_eq!(Model::count_parameters(file.path()).unwrap(), parameters);
             (Translator::new(model, &device), shortlist_of(&bytes))
         };
         let (few, [frequent, proposed]) = with(2, 3);
