@@ -26,6 +26,7 @@ mod terminal;
 pub use color::{Palette, Theme};
 pub(crate) use label::visible;
 pub use png::{Rendered, png, rasterized};
+pub(crate) use svg::escaped;
 pub use svg::svg;
 pub use terminal::{TerminalOptions, terminal};
 

@@ -51,7 +51,7 @@ pub use error::{AlignmentError, Side};
 pub use fonts::Fonts;
 pub use gold::Gold;
 pub use links::{Link, LinkFormat, Links};
-pub use matrix::{Alignment, LinkRule, Merge, Reading};
+pub use matrix::{Alignment, LinkRule, Merge};
 pub use npz::NpzWriter;
 pub use sentence::{END, Sentence, Token};
 pub use shaping::Shaped;

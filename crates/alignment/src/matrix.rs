@@ -18,20 +18,6 @@ pub struct Alignment {
     weights: Vec<f32>,
 }
 
-/// Which step of the decoder tells what a target word was made from.
-///
-/// α_i weighs the annotations before y_i is written, by the state s_{i-1} that has not seen y_i: it is what the word was made
-/// from. At the next step the state has read y_i, so where a translation is given and not sought, α_{i+1} may know better
-/// (Chen et al., 2020, "Accurate Word Alignment Induction from Neural Machine Translation", of Transformers). In RNNsearch the
-/// readout sees c_i itself, and α_i is by far the better one; the README has the figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// By the state before the word: α_i.
-    Previous,
-    /// By the state after the word: α_{i+1}; the last word has that of the end of the sentence.
-    Next,
-}
-
 /// How two matrices of opposite directions become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
@@ -112,17 +98,9 @@ impl Alignment {
     /// # Errors
     ///
     /// A target that has no other token.
-    pub fn read(&self, reading: Reading) -> Result<Self, AlignmentError> {
+    pub fn without_target_end(&self) -> Result<Self, AlignmentError> {
         let target = self.target.without_end();
-        let columns = self.source.len();
-        let mut weights = match reading {
-            Reading::Previous => self.weights[..target.len() * columns].to_vec(),
-            Reading::Next => self.weights[columns..].to_vec(),
-        };
-        if weights.len() < target.len() * columns {
-            // The sentence was not ended: nothing follows its last token.
-            weights.extend_from_within(weights.len().saturating_sub(columns)..);
-        }
+        let weights = self.weights[..target.len() * self.source.len()].to_vec();
         Self::new(self.source.clone(), target, weights)
     }
 
@@ -316,20 +294,6 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_read_before_or_after_it_was_written() {
-        let (source, target) = (words(&["a"]).with_end(), words(&["x", "y"]));
-        let weights = vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7];
-        let ended = Alignment::new(source.clone(), target.clone().with_end(), weights.clone()).unwrap();
-        assert_eq!(ended.read(Reading::Previous).unwrap().weights(), &weights[..4]);
-        assert_eq!(ended.read(Reading::Next).unwrap().weights(), &weights[2..]);
-        let cut = Alignment::new(source.clone(), target, weights[..4].to_vec()).unwrap();
-        assert_eq!(cut.read(Reading::Previous).unwrap().weights(), &weights[..4]);
-        assert_eq!(cut.read(Reading::Next).unwrap().weights(), [0.2, 0.8, 0.2, 0.8]);
-        let empty = Alignment::new(source, words(&[]).with_end(), vec![0.5, 0.5]).unwrap();
-        assert!(matches!(empty.read(Reading::Next), Err(AlignmentError::Empty(Side::Target))));
-    }
-
-    #[test]
     fn two_directions_become_one() {
         let forward = vec![0.1, 0.3, 0.6, 0.2, 0.4, 0.4];
         let forward = Alignment::new(words(&["a", "b"]).with_end(), words(&["x", "y"]), forward).unwrap();
@@ -348,8 +312,10 @@ mod tests {
     fn the_end_can_be_dropped() {
         let alignment =
             Alignment::new(words(&["a", "b"]).with_end(), words(&["x"]).with_end(), vec![0.1, 0.2, 0.7, 0.3, 0.3, 0.4]);
-        let dropped = alignment.unwrap().without_end().unwrap();
+        let alignment = alignment.unwrap();
+        let dropped = alignment.without_end().unwrap();
         assert_eq!(dropped.weights(), [0.1, 0.2]);
+        assert_eq!(alignment.without_target_end().unwrap().weights(), [0.1, 0.2, 0.7]);
         let only_end = Alignment::new(words(&[]).with_end(), words(&["x"]), vec![1.0]).unwrap();
         assert!(matches!(only_end.without_end(), Err(AlignmentError::Empty(Side::Source))));
     }

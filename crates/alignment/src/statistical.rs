@@ -101,7 +101,8 @@ pub struct StatisticalLearner {
 
 /// A text and the links that were learnt from it, of which posteriors are made when they are asked for.
 ///
-/// Memory: of each pair 16 bytes, and 10 bytes a word, both sides counted; besides 32 to 96 bytes a word pair that is linked.
+/// Memory: of each pair 16 bytes, and 10 bytes a word, both sides counted; besides 48 to 128 bytes a word pair that is linked, and while the table
+/// grows half as much again.
 #[derive(Debug)]
 pub struct Statistical {
     text: Text,

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use anyhow::Result;
-use rnnsearch_alignment::{Alignment, LinkRule, Links, Merge, Reading, Segmentation, Sentence, Symmetrization};
+use rnnsearch_alignment::{Alignment, LinkRule, Links, Merge, Segmentation, Sentence, Symmetrization};
+use rnnsearch_config::Reading;
 use rnnsearch_corpus::{Pair, Tokenizer};
-use rnnsearch_inference::Translator;
+use rnnsearch_inference::{Forced, Translator};
 
 use crate::args::{Combine, Linking, Read, Rule, Symmetrize, Words};
 
@@ -30,7 +31,7 @@ pub struct Aligned {
     pub links: Links,
     /// The weights that the links were made of: a row a target word. None if a side has no words, or too many.
     pub weights: Option<Alignment>,
-    /// What the model itself looked at, between its tokens, ends included. None where there are no weights, or no model.
+    /// What the model itself looked at, between its tokens, ends included, by the step that was asked for. None where there are no weights, or no model.
     pub attention: Option<Alignment>,
     /// log p of the target, and of the source by the opposite direction; none if the pair is too long.
     pub log_prob: Option<f64>,
@@ -56,11 +57,11 @@ impl<'t> Aligner<'t> {
         let chosen: Vec<&Pair> = pairs.iter().zip(&fitting).filter(|(_, fits)| **fits).map(|(pair, _)| pair).collect();
         let forward: Vec<(&str, &str)> =
             chosen.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).collect();
-        let mut forward = self.forward.force(&forward, self.batch).into_iter();
+        let mut forward = self.forced(self.forward, &forward).into_iter();
         let mut reverse = self.reverse.as_ref().map(|(translator, _)| {
             let pairs: Vec<(&str, &str)> =
                 chosen.iter().map(|pair| (pair.target.as_str(), pair.source.as_str())).collect();
-            translator.force(&pairs, self.batch).into_iter()
+            self.forced(translator, &pairs).into_iter()
         });
         let align = |(pair, fits): (&Pair, bool)| {
             if !fits {
@@ -74,6 +75,14 @@ impl<'t> Aligner<'t> {
             Ok(Aligned { log_prob, reverse_log_prob, ..aligned })
         };
         pairs.iter().zip(fitting).map(align).collect()
+    }
+
+    /// What a model thinks of pairs. Alignments are told by the step that is asked for, or by that which the model was taught.
+    fn forced(&self, translator: &Translator, pairs: &[(&str, &str)]) -> Vec<(Forced, Option<Alignment>)> {
+        match self.linking.read {
+            Some(read) => translator.force_reading(pairs, self.batch, read.into()),
+            None => translator.force(pairs, self.batch),
+        }
     }
 
     /// Whether the models can read a pair. A token has at least one byte.
@@ -109,11 +118,8 @@ impl<'t> Aligner<'t> {
         if source.is_empty() || target.is_empty() {
             return Ok(aligned);
         }
-        let forward = self.linking.read(self.forward, &attention, &source, &target)?;
-        let reverse = match (reverse, &self.reverse) {
-            (Some(reverse), Some((model, _))) => Some(self.linking.read(model, &reverse, &target, &source)?),
-            _ => None,
-        };
+        let forward = attention.without_target_end()?.words_at(&source, &target)?;
+        let reverse = reverse.map(|reverse| reverse.without_target_end()?.words_at(&target, &source)).transpose()?;
         let (forward, reverse) = match (reverse, self.reverse.as_ref().map(|(_, how)| *how)) {
             (Some(reverse), Some(Combine::Product)) => (forward.merged(&reverse, Merge::Product)?, None),
             (Some(reverse), Some(Combine::Mean)) => (forward.merged(&reverse, Merge::Mean)?, None),
@@ -133,22 +139,6 @@ impl Linking {
         let usual = if self.links == Rule::Threshold { 0.2 } else { 0.0 };
         let links = |weights: &Alignment| weights.links(self.links.into(), self.threshold.unwrap_or(usual));
         Symmetrization::from(self.symmetrize).merge(&links(forward), &links(reverse).transposed())
-    }
-
-    /// The weights between words, by the state that is asked for, or that the model was taught to tell them by.
-    fn read(
-        &self,
-        model: &Translator,
-        attention: &Alignment,
-        source: &[Range<usize>],
-        target: &[Range<usize>],
-    ) -> Result<Alignment> {
-        let taught = match model.config().training.alignment.read {
-            rnnsearch_config::Reading::Previous => Reading::Previous,
-            rnnsearch_config::Reading::Next => Reading::Next,
-        };
-        let reading = self.read.map_or(taught, Reading::from);
-        Ok(attention.read(reading)?.words_at(source, target)?)
     }
 }
 

@@ -43,8 +43,6 @@ pub fn read(run: &Path) -> Result<Vec<Entry>> {
     let file =
         File::open(&path).with_context(|| format!("cannot read `{name}`: is `{}` a run folder?", run.display()))?;
     let mut entries: Vec<Entry> = Vec::new();
-    // The last line of training: its update, epochs, and batches of its epoch.
-    let mut training = None;
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
     for number in 1.. {
@@ -55,12 +53,31 @@ pub fn read(run: &Path) -> Result<Vec<Entry>> {
         }
         let at = || format!("{name}:{number}: not a line of a training's metrics");
         let fields: Map<String, Value> = serde_json::from_slice(&line).with_context(at)?;
-        if let Some(entry) = entry(fields, &mut training).with_context(at)? {
+        if let Some(entry) = entry(fields).with_context(at)? {
             forget(&mut entries, &entry);
             entries.push(entry);
         }
     }
+    place_validations(&mut entries);
     Ok(entries)
+}
+
+/// A validation tells the pass it was in; the part of it that was done follows from the lines of training around it or, after the
+/// last, from those before it. Without any it counts as the whole.
+fn place_validations(entries: &mut [Entry]) {
+    let training = entries.iter().filter(|entry| !entry.is_validation);
+    let known: Vec<(f64, f64)> =
+        [(0.0, 0.0)].into_iter().chain(training.map(|entry| (entry.update as f64, entry.epochs))).collect();
+    if known.len() == 1 {
+        return;
+    }
+    for entry in entries.iter_mut().filter(|entry| entry.is_validation) {
+        let update = entry.update as f64;
+        let right = known.partition_point(|(at, _)| *at < update).clamp(1, known.len() - 1);
+        let ((from, begun), (to, done)) = (known[right - 1], known[right]);
+        let epochs = begun + (update - from) / (to - from).max(1.0) * (done - begun);
+        entry.epochs = epochs.clamp(entry.epochs - 1.0, entry.epochs);
+    }
 }
 
 /// Forgets the lines of a training that went back, from where it tells of updates once more.
@@ -73,7 +90,7 @@ fn forget(entries: &mut Vec<Entry>, next: &Entry) {
 }
 
 /// A line of a kind that is known here.
-fn entry(fields: Map<String, Value>, training: &mut Option<(u64, f64, f64)>) -> Result<Option<Entry>> {
+fn entry(fields: Map<String, Value>) -> Result<Option<Entry>> {
     let whole = |name: &str| fields.get(name).and_then(Value::as_u64).with_context(|| format!("`{name}` is no number"));
     let is_validation = match fields.get("kind").and_then(Value::as_str) {
         Some("training") => false,
@@ -82,16 +99,8 @@ fn entry(fields: Map<String, Value>, training: &mut Option<(u64, f64, f64)>) -> 
         None => bail!("it has no `kind`"),
     };
     let (update, epoch) = (whole("update")?, whole("epoch")? as f64);
-    let epochs = if is_validation {
-        // It tells the epoch it was in; the part of it that was done follows from the line of training before.
-        training
-            .map_or(epoch, |(then, epochs, batches)| epoch.min(epochs + update.saturating_sub(then) as f64 / batches))
-    } else {
-        let batches = whole("batches")?.max(1) as f64;
-        let epochs = epoch - 1.0 + whole("batch")? as f64 / batches;
-        *training = Some((update, epochs, batches));
-        epochs
-    };
+    let epochs =
+        if is_validation { epoch } else { epoch - 1.0 + whole("batch")? as f64 / whole("batches")?.max(1) as f64 };
     Ok(Some(Entry { is_validation, update, epochs, fields }))
 }
 
@@ -120,6 +129,34 @@ mod tests {
         assert_eq!(epochs, [0.25, 0.5, 1.25, 2.0]);
         assert_eq!((entries[0].number("loss"), entries[2].number("loss")), (None, Some(2.5)));
         assert!(entries[1].is_best() && !entries[3].is_best());
+    }
+
+    #[test]
+    fn validations_are_placed_by_the_training_around_them() {
+        let training = |update: u64, epoch: u64, batch: u64| {
+            format!(
+                "{{\"kind\":\"training\",\"update\":{update},\"epoch\":{epoch},\"batch\":{batch},\"batches\":40}}\n"
+            )
+        };
+        let validation =
+            |update: u64, epoch: u64| format!("{{\"kind\":\"validation\",\"update\":{update},\"epoch\":{epoch}}}\n");
+        let epochs = |lines: &[String]| -> Vec<f64> {
+            let entries = read_text(&lines.concat()).unwrap();
+            entries.iter().filter(|entry| entry.is_validation).map(|entry| entry.epochs).collect()
+        };
+        // Four batches an update: before the first line of training, between two, and after the last.
+        let accumulated =
+            [validation(1, 1), training(2, 1, 8), validation(5, 1), training(12, 2, 8), validation(14, 2)];
+        assert_eq!(epochs(&accumulated), [0.1, 0.5, 1.4]);
+        let recovered = [
+            training(10, 1, 10),
+            training(60, 2, 20),
+            "{\"kind\":\"recovery\",\"update\":10}\n".into(),
+            validation(20, 1),
+            training(30, 1, 30),
+        ];
+        assert_eq!(epochs(&recovered), [0.5]);
+        assert_eq!(epochs(&[validation(5, 2)]), [2.0]);
     }
 
     #[test]

@@ -152,6 +152,7 @@ fn add_rows(dense: Tensor<1>, rows: &[usize], values: Tensor<2>) -> Tensor<1> {
     table.select_assign(0, integers(&rows, &device), values, IndexingUpdateOp::Add).reshape([size])
 }
 
-fn integers(values: &[i32], device: &Device) -> Tensor<1, Int> {
+/// Integers on a device.
+pub(crate) fn integers(values: &[i32], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }

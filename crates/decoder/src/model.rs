@@ -13,7 +13,7 @@ use rnnsearch_kernels::{Dropout, Padding, output_loss, plain};
 
 use crate::Objective;
 use crate::attention::{Attention, Draw, Past};
-use crate::embedding::{Ids, Lookups, Loss, rows_of};
+use crate::embedding::{Ids, Lookups, Loss, integers, rows_of};
 use crate::readout::Readout;
 use crate::recurrent::{AttendingLayer, Decoded, Seen, StepInput, View, project_step, upper_sequence, upper_step};
 use crate::reinforce::Tries;
@@ -21,6 +21,8 @@ use crate::reinforce::Tries;
 /// The names of the embedding tables among the parameters.
 const SOURCE_EMBEDDING: &str = "source_embedding";
 const TARGET_EMBEDDING: &str = "target_embedding";
+/// Target tokens whose words are scored at a time where hard attention is rewarded.
+const SCORED_ROWS: usize = 256;
 
 /// The shape of a model: its settings and the sizes of its vocabularies.
 #[derive(Clone, Debug)]
@@ -165,8 +167,8 @@ impl Batch {
             previous: Ids::new(previous, batch, device),
             padding: Padding::new(target_lengths, tgt_len, device),
             target_tokens: real.len(),
-            targets: integers(&words, [words.len()], device),
-            real: integers(&real, [real.len()], device),
+            targets: integers(&words, device),
+            real: integers(&real, device),
             guide: None,
         }
     }
@@ -203,7 +205,7 @@ impl DecoderState {
 
     fn index(&self, rows: &[usize]) -> Tensor<1, Int> {
         let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-        integers(&rows, [rows.len()], &self.layers[0].device())
+        integers(&rows, &self.layers[0].device())
     }
 
     fn selected(&self, index: &Tensor<1, Int>) -> Self {
@@ -310,10 +312,16 @@ impl RnnSearch {
     /// log p of every target token, without a gradient, 0 at padding: `[tgt_len * batch]`. `readout` is t_i of the real tokens.
     fn token_log_probs(&self, readout: Tensor<2>, batch: &Batch) -> Tensor<1> {
         let positions = batch.previous.len() * batch.padding.lengths().len();
-        let logits = readout.detach().matmul(self.output_weight().detach());
-        let log_probs = log_softmax(logits + self.output_bias.val().detach().unsqueeze(), 1);
-        let words = batch.targets.clone().reshape([batch.target_tokens, 1]);
-        let of_targets = log_probs.gather(1, words).reshape([batch.target_tokens]);
+        let (weight, bias) = (self.output_weight().detach(), self.output_bias.val().detach());
+        let readout = readout.detach();
+        // A few rows at a time: there are as many logits of a row as the vocabulary has words.
+        let of_rows = |first: usize| {
+            let count = SCORED_ROWS.min(batch.target_tokens - first);
+            let logits = readout.clone().narrow(0, first, count).matmul(weight.clone()) + bias.clone().unsqueeze();
+            let words = batch.targets.clone().narrow(0, first, count).reshape([count, 1]);
+            log_softmax(logits, 1).gather(1, words).reshape([count])
+        };
+        let of_targets = Tensor::cat((0..batch.target_tokens).step_by(SCORED_ROWS).map(of_rows).collect(), 0);
         let zeros = Tensor::zeros([positions], &of_targets.device());
         zeros.select_assign(0, batch.real.clone(), of_targets, IndexingUpdateOp::Add)
     }
@@ -381,7 +389,7 @@ impl RnnSearch {
 
     fn step_seeing(&self, seen: &Seen, state: &DecoderState, previous: &[u32], config: &ModelConfig) -> Step {
         let ids: Vec<i32> = previous.iter().map(|&id| id as i32).collect();
-        let ids = integers(&ids, [ids.len()], &state.layers[0].device());
+        let ids = integers(&ids, &state.layers[0].device());
         let embedded = self.target_embedding().select(0, ids);
         let Advanced { state, readout, decoded } = self.advance(state, seen, embedded, &[], None, config);
         Step { state, log_probs: self.log_probs(readout), alignment: decoded.alignment }
@@ -565,8 +573,4 @@ fn context_size(config: &ModelConfig) -> usize {
         AttentionKind::None => config.encoder_hidden,
         _ => 2 * config.encoder_hidden,
     }
-}
-
-fn integers<const D: usize>(values: &[i32], shape: [usize; D], device: &Device) -> Tensor<D, Int> {
-    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
 }

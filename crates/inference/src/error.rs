@@ -105,6 +105,12 @@ pub enum RequestError {
         /// The kind, as the configuration names it.
         kind: String,
     },
+    /// Links for a model whose alignments are read where the word is already written.
+    #[error(
+        "links cannot be asked of a model that was taught with training.alignment.read = \"next\": where it looks tells of the word it has \
+         just written, not of the next; use a model trained with \"previous\""
+    )]
+    ReadLater,
     /// Links for a text that is too long to be translated at once.
     #[error(
         "links need a text that is translated at once: this one has {tokens} tokens, more than translation.max_source_length = {limit}; give its sentences one by one"

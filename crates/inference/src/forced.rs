@@ -9,7 +9,7 @@ use crate::decoding::{Decoding, Engine, Task};
 pub struct Forced {
     /// log p of every target token, `</s>` included.
     pub token_log_probs: Vec<f32>,
-    /// The alignment α_i of every target token: rows of one weight a source token. Empty without attention.
+    /// α_i of every target token, whatever step tells of it: rows of one weight a source token. Empty without attention.
     pub alignment: Vec<Vec<f32>>,
 }
 

@@ -18,7 +18,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_atomic;
-use crate::tensors::{Form, Stored, Tensor, find_parameters, form_of, tensors_of};
+use crate::tensors::{Form, Stored, Tensor, find_parameters, form_of, is_scale, tensors_of};
 use crate::{InferenceError, Shortlist};
 
 /// The format this program reads and writes.
@@ -190,14 +190,21 @@ impl Model {
     /// If there is none, or it is damaged, of a newer format, or not a model file.
     pub fn load(path: &Path) -> Result<Self, InferenceError> {
         let path = model_path(path)?;
-        let mapped = || {
-            let file = File::open(&path)?;
-            // SAFETY: model files are replaced, never written to; who cuts one short while it is used ends that use, as with
-            // a program's own file.
-            unsafe { Mmap::map(&file) }
-        };
-        let bytes = mapped().map_err(|error| InferenceError::Read { path: path.clone(), error })?;
-        Self::from_file(bytes, &path)
+        Self::from_file(mapped(&path)?, &path)
+    }
+
+    /// The number of parameters of a model file, or of that of a run folder. Only its header is read, and nothing is checked.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or its header is damaged.
+    pub fn count_parameters(path: &Path) -> Result<usize, InferenceError> {
+        let path = model_path(path)?;
+        let (_, metadata) = SafeTensors::read_metadata(&mapped(&path)?)
+            .map_err(|error| InferenceError::Damaged { path: path.clone(), reason: error.to_string() })?;
+        let tensors = metadata.tensors();
+        let parameters = tensors.iter().filter(|(name, _)| !is_scale(name) && !Shortlist::has_tensor(name));
+        Ok(parameters.map(|(_, tensor)| tensor.shape.iter().product::<usize>()).sum())
     }
 
     fn from_file(bytes: Mmap, path: &Path) -> Result<Self, InferenceError> {
@@ -225,6 +232,17 @@ impl Model {
         drop(tensors);
         Ok(Self { weights: Weights::Mapped { file: bytes, parameters }, shortlist, config, vocabularies })
     }
+}
+
+/// The bytes of a model file.
+fn mapped(path: &Path) -> Result<Mmap, InferenceError> {
+    let mapped = || {
+        let file = File::open(path)?;
+        // SAFETY: model files are replaced, never written to; who cuts one short while it is used ends that use, as with
+        // a program's own file.
+        unsafe { Mmap::map(&file) }
+    };
+    mapped().map_err(|error| InferenceError::Read { path: path.into(), error })
 }
 
 fn read_vocabularies(header: &Header, path: &Path) -> Result<Vocabularies, InferenceError> {

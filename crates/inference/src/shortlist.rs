@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rnnsearch_alignment::Alignment;
 use rnnsearch_corpus::{EOS, Filter, SPECIAL_TOKENS, Vocabularies};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use crate::Translator;
 use crate::tensors::{Tensor, numbers};
-use crate::{Forced, Translator};
 
 /// What stands in the place of a proposal where there is none.
 const NONE: u32 = u32::MAX;
@@ -41,6 +42,11 @@ impl Shortlist {
         words.sort_unstable();
         words.dedup();
         words
+    }
+
+    /// Whether a tensor of a model file is one of its.
+    pub(crate) fn has_tensor(name: &str) -> bool {
+        NAMES.contains(&name)
     }
 
     /// Its tensors in a model file.
@@ -113,8 +119,8 @@ impl<'t> ShortlistCounts<'t> {
             filter.check(ids.0.len(), ids.1.len()).is_none().then_some(((source, target), ids))
         });
         let (texts, ids): (Vec<_>, Vec<_>) = encoded.unzip();
-        for ((source, target), (Forced { alignment, .. }, _)) in ids.iter().zip(self.translator.force(&texts, 64)) {
-            for (word, weights) in target.iter().chain([&EOS]).zip(&alignment) {
+        for ((source, target), (_, alignment)) in ids.iter().zip(self.translator.force(&texts, 64)) {
+            for (word, weights) in target.iter().chain([&EOS]).zip(alignment.iter().flat_map(Alignment::rows)) {
                 self.came[*word as usize] += 1;
                 for (from, weight) in source.iter().chain([&EOS]).zip(weights).filter(|(_, weight)| **weight >= LEAST) {
                     *self.looks[*from as usize].entry(*word).or_default() += f64::from(*weight);

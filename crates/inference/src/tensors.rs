@@ -25,6 +25,11 @@ pub enum Form {
 /// What comes behind the name of a matrix of integers for its scales.
 const SCALE: &str = ".scale";
 
+/// Whether a tensor of that name holds the scales of another.
+pub(crate) fn is_scale(name: &str) -> bool {
+    name.ends_with(SCALE)
+}
+
 /// The largest integer.
 const LARGEST: f32 = 127.0;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::prelude::*;
 use rnnsearch_alignment::{Alignment, Link, Segmentation, Sentence, Token};
-use rnnsearch_config::{Attention, Config, TranslationConfig};
+use rnnsearch_config::{Attention, Config, Reading, TranslationConfig};
 use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
 use crate::decoding::Engine;
@@ -96,7 +96,8 @@ pub struct Candidate {
     pub length: usize,
     /// Whether the model ended it; if not, its length was used up.
     pub finished: bool,
-    /// Which source token each target token looked at; none for blank text, and in a model without attention.
+    /// Which source token each target token looked at, as the model was taught to tell ([`Reading`]); none for blank text, and in a model
+    /// without attention.
     pub alignment: Option<Alignment>,
 }
 
@@ -237,6 +238,9 @@ impl Translator {
         if self.config.model.attention == Attention::None {
             return Err(RequestError::NoAttention);
         }
+        if self.reading() == Reading::Next {
+            return Err(RequestError::ReadLater);
+        }
         if let Some(kind) = self.not_steerable {
             return Err(RequestError::NotSteerable { kind: serde_json::json!(kind).to_string() });
         }
@@ -331,11 +335,26 @@ impl Translator {
         utility.order(&texts).into_iter().take(n_best).map(|place| all[place].clone()).collect()
     }
 
-    /// Says what the model thinks of given pairs (source, target), and how it aligns them.
+    /// At which step the model was taught to tell where a word looks.
+    fn reading(&self) -> Reading {
+        self.config.training.alignment.read
+    }
+
+    /// Says what the model thinks of given pairs (source, target), and how it aligns them: as it was taught to tell ([`Reading`]).
     pub fn force<S: AsRef<str>, T: AsRef<str>>(
         &self,
         pairs: &[(S, T)],
         batch_size: usize,
+    ) -> Vec<(Forced, Option<Alignment>)> {
+        self.force_reading(pairs, batch_size, self.reading())
+    }
+
+    /// As [`force`](Self::force), with alignments told by a step of one's choice, whatever the model was taught.
+    pub fn force_reading<S: AsRef<str>, T: AsRef<str>>(
+        &self,
+        pairs: &[(S, T)],
+        batch_size: usize,
+        reading: Reading,
     ) -> Vec<(Forced, Option<Alignment>)> {
         let encoded: Vec<(Encoded, Encoded)> = pairs
             .iter()
@@ -357,8 +376,8 @@ impl Translator {
                 let (source, target) = &encoded[pair];
                 let (source_text, target_text) = (pairs[pair].0.as_ref(), pairs[pair].1.as_ref());
                 let target = sentence(target_text, &target.tokens, &target.spans, true);
-                let alignment =
-                    align(sentence(source_text, &source.tokens, &source.spans, true), target, &forced.alignment);
+                let source = sentence(source_text, &source.tokens, &source.spans, true);
+                let alignment = align(source, target, &told(&forced.alignment, reading));
                 results[pair] = (forced, alignment);
             }
         }
@@ -445,10 +464,9 @@ impl Translator {
 
     fn candidate(&self, source: &str, encoded: &Encoded, hypothesis: &Hypothesis, replace_unknown: bool) -> Candidate {
         let tokenizer = &self.vocabularies.target;
+        let rows = told(&hypothesis.alignment, self.reading());
         let looked_at = |position: usize| {
-            let row = hypothesis.alignment.get(position)?;
-            let weights = &row[..encoded.spans.len().min(row.len())];
-            let best = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]).then(b.cmp(&a)))?;
+            let best = most_looked_at(&rows.get(position)?[..encoded.spans.len()])?;
             Some(source[encoded.spans[best].clone()].trim())
         };
         let decoded = tokenizer.decode_replacing(&hypothesis.ids, |position| {
@@ -457,7 +475,7 @@ impl Translator {
         let Decoded { text, spans } = trimmed(decoded);
         let tokens: Vec<String> = hypothesis.ids.iter().map(|&id| tokenizer.token(id).unwrap_or_default()).collect();
         let target = sentence(&text, &tokens, &spans, hypothesis.finished);
-        let alignment = align(sentence(source, &encoded.tokens, &encoded.spans, true), target, &hypothesis.alignment);
+        let alignment = align(sentence(source, &encoded.tokens, &encoded.spans, true), target, &rows);
         Candidate {
             text,
             tokens,
@@ -514,9 +532,49 @@ fn sentence(text: &str, tokens: &[String], spans: &[Range<usize>], end: bool) ->
     Sentence::new(text, tokens).expect("a tokenizer's spans are within the text")
 }
 
-fn align(source: Sentence, target: Sentence, rows: &[Vec<f32>]) -> Option<Alignment> {
+/// The rows that tell where target tokens look, of all rows of a decoder: α_i of each, or α_{i+1}. Nothing follows the last, which
+/// has its own.
+///
+/// α_i weighs the annotations before y_i is written, by a state that has not seen y_i: it is what the word was made from. The next state
+/// has read y_i, so α_{i+1} may know better where a translation is given and not sought (Chen et al., 2020, "Accurate Word Alignment
+/// Induction from Neural Machine Translation", of Transformers). In RNNsearch the readout sees c_i itself, and α_i is by far the
+/// better one, unless α_{i+1} was taught; the README has the figures.
+fn told(rows: &[Vec<f32>], reading: Reading) -> Vec<&[f32]> {
+    let later = usize::from(reading == Reading::Next);
+    (0..rows.len()).map(|row| &rows[(row + later).min(rows.len() - 1)][..]).collect()
+}
+
+/// The place of the highest weight, the first of equals; none if there is no weight anywhere.
+fn most_looked_at(weights: &[f32]) -> Option<usize> {
+    let best = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b]).then(b.cmp(&a)))?;
+    (weights[best] > 0.0).then_some(best)
+}
+
+fn align(source: Sentence, target: Sentence, rows: &[&[f32]]) -> Option<Alignment> {
     if rows.is_empty() {
         return None;
     }
     Some(Alignment::new(source, target, rows.concat()).expect("a row a target token, a weight a source token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_tell_of_a_word_before_or_after_it_was_written() {
+        let rows = [vec![0.9, 0.1], vec![0.2, 0.8], vec![0.3, 0.7]];
+        let told = |count: usize, reading| told(&rows[..count], reading).concat();
+        assert_eq!(told(3, Reading::Previous), [0.9, 0.1, 0.2, 0.8, 0.3, 0.7]);
+        assert_eq!(told(3, Reading::Next), [0.2, 0.8, 0.3, 0.7, 0.3, 0.7]);
+        assert_eq!(told(1, Reading::Next), [0.9, 0.1]);
+        assert!(told(0, Reading::Next).is_empty(), "there is no attention");
+    }
+
+    #[test]
+    fn what_looks_nowhere_looks_at_no_word() {
+        assert_eq!(most_looked_at(&[0.2, 0.4, 0.4]), Some(1));
+        assert_eq!(most_looked_at(&[0.0, 0.0]), None);
+        assert_eq!(most_looked_at(&[]), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rnnsearch_alignment::Link;
-use rnnsearch_config::{Attention, Config, Decoder, TokenizerKind};
+use rnnsearch_config::{Attention, Config, Decoder, Reading, TokenizerKind};
 use rnnsearch_corpus::{EOS, Vocabularies};
 use rnnsearch_decoder::RnnSearch;
 use rnnsearch_inference::{
@@ -222,6 +222,10 @@ fn translations_are_made_of_the_shortlist() {
             let bytes = model.to_bytes_as(Some(form)).unwrap();
             let model = read(&bytes).unwrap();
             assert!(model.shortlist == Some(counts.shortlist(frequent, proposals)) && model.format() == 2);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &bytes).unwrap();
+            let parameters: usize = model.parameters().values().map(|p| p.shape.iter().product::<usize>()).sum();
+            assert_eq!(Model::count_parameters(file.path()).unwrap(), parameters);
             (Translator::new(model, &device), shortlist_of(&bytes))
         };
         let (few, [frequent, proposed]) = with(2, 3);
@@ -407,6 +411,27 @@ fn forcing_a_translation_gives_its_score() {
         assert!((together.0.log_prob() - alone).abs() < 1e-4);
     }
     println!("{checked} translations compared with their forced decoding");
+}
+
+#[test]
+fn alignments_are_told_by_the_step_that_was_taught() {
+    let before = config();
+    let mut after = config();
+    after.training.alignment.read = Reading::Next;
+    let [before, after] = [&before, &after].map(|config| Translator::new(model(config, 3), &Device::flex()));
+    let later = |rows: Vec<&[f32]>| -> Vec<f32> { [&rows[1..], &rows[rows.len() - 1..]].concat().concat() };
+    let (forced, expected) = before.force(&TEXT, 8).remove(0);
+    let (same, told) = after.force(&TEXT, 8).remove(0);
+    let expected = expected.unwrap();
+    assert_eq!(same, forced);
+    assert_eq!(told.unwrap().weights(), later(expected.rows().collect()));
+    assert_eq!(after.force_reading(&TEXT, 8, Reading::Previous).remove(0).1, Some(expected));
+    let sources = TEXT.map(|(source, _)| source);
+    let found = [&before, &after].map(|translator| translator.translate(&sources, &options(2)).remove(0));
+    let [expected, told] = found.map(|translation| translation.candidates[0].alignment.clone().unwrap());
+    assert_eq!(told.weights(), later(expected.rows().collect()));
+    let request = Request { pinned: vec![Link { source: 0, target: 0 }], ..Request::from(sources[0]) };
+    assert_eq!(after.check(&request, &options(2)), Err(RequestError::ReadLater));
 }
 
 #[test]

@@ -219,15 +219,18 @@ pub fn length_figure(title: &str, reports: &[(&str, &LengthReport)], metric: Len
         };
         Line { name, kind: LineKind::Marked, points: bins.iter().enumerate().filter_map(point).collect() }
     };
+    let categories: Vec<Category> = bins.iter().map(category).collect();
+    let counted =
+        if categories.iter().any(|category| !category.note.is_empty()) { ", and number of sentences" } else { "" };
     let panel = Panel {
         title: name.to_owned(),
-        x_label: "source length in words, and number of sentences".to_owned(),
-        categories: bins.iter().map(category).collect(),
+        x_label: format!("source length in words{counted}"),
+        categories,
         from_zero: true,
         lines: reports.iter().enumerate().map(line).collect(),
     };
     let intervals = rows().any(|row| row.bleu_interval.is_some() || row.chrf_interval.is_some());
-    let bands = if intervals { "; bands: 95 % confidence" } else { "" };
+    let bands = if intervals { "; 95 % confidence intervals" } else { "" };
     Figure {
         title: title.to_owned(),
         subtitle: format!("{signature}{bands}"),
@@ -309,7 +312,7 @@ mod tests {
         assert!(report.to_string().lines().nth(1).unwrap().ends_with(&shown), "{report}");
         let figure = length_figure("t", &[("a", &report)], LengthMetric::Chrf);
         assert_eq!(figure.panels[0].lines[0].points[1].interval, report.rows[1].chrf_interval);
-        assert!(figure.subtitle.ends_with("bands: 95 % confidence"));
+        assert!(figure.subtitle.ends_with("; 95 % confidence intervals"));
     }
 
     #[test]

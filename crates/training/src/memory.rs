@@ -52,17 +52,24 @@ impl BatchSize {
         let model = &config.model;
         let [m, h, n, l] =
             [model.embedding, model.encoder_hidden, model.decoder_hidden, model.readout].map(|s| s as u64);
-        let attends = model.attention != Attention::None;
-        let context = if attends { 2 * h } else { h };
+        let context = if model.attention == Attention::None { h } else { 2 * h };
         let a = if model.attention.has_hidden() { model.attention_hidden as u64 } else { 0 };
-        // The paper's model keeps a weight for each pair of words; tensor operations keep what the energies are made of, too.
-        let papers = model.attention == Attention::Additive && model.decoder == Decoder::Gru && !model.input_feeding;
-        let pair = if papers { 1 } else { u64::from(attends) * (8 + 2 * a) };
         let [sentences, sources, targets] =
             [self.sentences, self.source_length, self.target_length].map(|size| size as u64);
+        // Fused kernels keep a weight for each pair of words; tensor operations keep what the energies are made of, too.
+        let pair = match model.attention {
+            Attention::None => 0,
+            Attention::Additive if !model.input_feeding => 1,
+            Attention::Hops => model.attention_options.hops as u64 * (8 + 2 * a),
+            // Of each source position the probability to come to it from each.
+            Attention::Monotonic => 8 + 2 * a + 2 * sources,
+            _ => 8 + 2 * a,
+        };
         // Projections, gates, candidates and states of both directions; their outputs side by side, and dropped.
         let source_token = 2 * m + model.encoder_layers as u64 * 20 * h + a;
-        let target_token = 2 * m + model.decoder_layers as u64 * 10 * n + a + 2 * (n + context) + 5 * l;
+        // A conditional layer has two units.
+        let units = model.decoder_layers as u64 + u64::from(model.decoder == Decoder::Conditional);
+        let target_token = 2 * m + units * 10 * n + a + 2 * (n + context) + 5 * l;
         FLOAT * sentences * (sources * source_token + targets * target_token + targets * sources * pair)
     }
 }
@@ -176,6 +183,26 @@ mod tests {
             let estimate = memory.total() as f64 / 1e6;
             assert!((0.8..1.3).contains(&(estimate / measured)), "{estimate} instead of {measured}: {memory}");
         }
+    }
+
+    #[test]
+    fn what_is_fused_needs_no_more_in_a_conditional_decoder_but_for_its_second_unit() {
+        let batch = BatchSize { sentences: 80, source_length: 30, target_length: 30 };
+        let activations = |attention, decoder| {
+            let mut config = Config::default();
+            (config.model.attention, config.model.decoder) = (attention, decoder);
+            config.model.attention_options.hops = 3;
+            batch.activations(&config)
+        };
+        let unit = FLOAT * 80 * 30 * 10 * Config::default().model.decoder_hidden as u64;
+        let paper = activations(Attention::Additive, Decoder::Gru);
+        assert_eq!(activations(Attention::Additive, Decoder::Conditional), paper + unit);
+        let [concat, hops, monotonic] = [Attention::Concat, Attention::Hops, Attention::Monotonic]
+            .map(|attention| activations(attention, Decoder::Gru));
+        assert!(
+            paper < concat && concat < monotonic && 2 * (concat - paper) < hops - paper,
+            "{concat} {hops} {monotonic}"
+        );
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(super) fn turned(text: &Text) -> String {
 }
 
 /// Text as the content of an element or attribute. It must hold no characters that XML forbids.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

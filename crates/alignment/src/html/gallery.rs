@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::heatmap::Theme;
+use crate::heatmap::{Theme, escaped};
 
 const HTML: &str = include_str!("gallery.html");
 
@@ -76,11 +76,6 @@ impl<W: Write> Gallery<W> {
 
 fn halves() -> (&'static str, &'static str) {
     HTML.split_once(PICTURES).expect("gallery.html has the mark")
-}
-
-/// Text as the content of an element.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -67,7 +67,11 @@ impl Chain {
         let mut jumps = [0; 2 * WIDEST + 1];
         let mut own = Vec::new();
         for index in 0..text.len() {
-            let generating = text.pair(index)[direction];
+            let pair = text.pair(index);
+            if pair.iter().any(|side| side.is_empty()) {
+                continue;
+            }
+            let generating = pair[direction];
             own.clear();
             own.resize(generating.len(), 0);
             let mut previous = 0;

@@ -54,6 +54,12 @@ pub fn run(args: &Export) -> Result<()> {
         Quantize::Float16 => Form::Float16,
         Quantize::Int8 => Form::Int8,
     });
+    if form == Some(Form::Int8) && !model.can_be_packed() {
+        args.messages.note(
+            "the file is smaller, but its products stay those of floats: only models with model.attention = \"additive\" or \"none\" and \
+             model.input_feeding = false multiply integers",
+        );
+    }
     let bytes = model.to_bytes_as(form)?;
     file.write(&bytes)?;
     file.finish()?;

@@ -59,7 +59,10 @@ fn draw_many(args: &Heatmap, input: &Path) -> Result<()> {
         Ok(_) => {
             Err(Misuse("--input needs --output FILE.html or a folder: a picture is of one --source".into()).into())
         }
-        Err(error) => Err(error),
+        Err(_) => {
+            let output = output.display();
+            Err(Misuse(format!("--input needs --output FILE.html or a folder: `{output}` is neither; a folder that is to be made is `{output}/`")).into())
+        }
     }
 }
 

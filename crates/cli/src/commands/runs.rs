@@ -14,14 +14,15 @@ use serde_json::{Map, Value};
 use unicode_width::UnicodeWidthStr;
 
 use crate::args::{Order, Runs};
-use crate::messages::harmless;
+use crate::messages::{Messages, harmless};
 use crate::output::print;
 use crate::run_log::{self, Entry};
 
 /// Compares trainings.
 pub fn run(args: &Runs) -> Result<()> {
     let mut folders = Vec::new();
-    find(&args.folder, &mut folders).with_context(|| format!("cannot read folder `{}`", args.folder.display()))?;
+    find(&args.folder, &mut folders, args.messages)
+        .with_context(|| format!("cannot read folder `{}`", args.folder.display()))?;
     let mut runs: Vec<Run> = Vec::new();
     for folder in folders {
         match Run::read(&folder, &args.folder) {
@@ -37,8 +38,9 @@ pub fn run(args: &Runs) -> Result<()> {
     print(&if args.json { json(&runs)? } else { table(&runs) })
 }
 
-/// Finds run folders, in the order of their names. Links to folders are not followed: they may lead back.
-fn find(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+/// Finds run folders, in the order of their names. Links to folders are not followed: they may lead back. Folders below this one that
+/// cannot be read are named and left out.
+fn find(folder: &Path, found: &mut Vec<PathBuf>, messages: Messages) -> std::io::Result<()> {
     if folder.join("config.toml").is_file() && folder.join("lock").is_file() {
         found.push(folder.to_owned());
         return Ok(());
@@ -51,7 +53,12 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
         }
     }
     folders.sort();
-    folders.iter().try_for_each(|folder| find(folder, found))
+    for folder in folders {
+        if let Err(error) = find(&folder, found, messages) {
+            messages.warning(format_args!("folder `{}` is left out, it cannot be read: {error}", folder.display()));
+        }
+    }
+    Ok(())
 }
 
 /// A training.
@@ -108,8 +115,7 @@ fn parameters(folder: &Path) -> Result<Option<usize>> {
     if !folder.join("model.safetensors").exists() {
         return Ok(None);
     }
-    let model = Model::load(folder)?;
-    Ok(Some(model.parameters().values().map(|parameter| parameter.shape.iter().product::<usize>()).sum()))
+    Ok(Some(Model::count_parameters(folder)?))
 }
 
 /// The best score of validations, the first of equals; with a `sign` of -1 less is better.

@@ -55,7 +55,9 @@ fn such_a_model_is_used_like_any_other() {
     let together = stdout(rnnsearch(["translate", "--ensemble"]).arg(&run).arg(&FIXTURE.run).write_stdin(text));
     assert_eq!(together.lines().count(), 2);
     let file = folder.path().join("small.safetensors");
-    rnnsearch(["export", "--quantize", "int8", "-q"]).arg(&run).arg(&file).assert().success();
+    let exported = rnnsearch(["export", "--quantize", "int8"]).arg(&run).arg(&file).assert().success();
+    let told = String::from_utf8(exported.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("products stay those of floats"), "{told}");
     assert_eq!(stdout(rnnsearch(["translate"]).arg(&file).write_stdin(text)).lines().count(), 2);
     let mut listed = rnnsearch(["export", "--shortlist", "-q"]);
     assert_fails(listed.arg(&run).arg(folder.path().join("listed")), 1, &["never be used", "leave out --shortlist"]);

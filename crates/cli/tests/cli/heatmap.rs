@@ -115,6 +115,11 @@ fn a_page_shows_the_translations_of_a_file() {
         2,
         &["--input needs --output FILE.html or a folder"],
     );
+    assert_fails(
+        with_model("heatmap", ["--output", "pictures.v2", "--input"]).arg(&lines),
+        2,
+        &["`pictures.v2` is neither", "`pictures.v2/`"],
+    );
     assert_fails(with_model("heatmap", ["--input"]).arg(&lines), 2, &["--output"]);
     assert_fails(&mut with_model("heatmap", []), 2, &["--source"]);
     assert!(!output.exists());

@@ -1,6 +1,6 @@
 //! A figure as text: dots of Braille, eight in a cell, and a circle for each marked point.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::axis::Axis;
 use super::lettering::tame;
@@ -10,6 +10,8 @@ use super::{Figure, LineKind, Panel};
 const ROWS: usize = 11;
 /// The narrowest plot.
 const LEAST_COLUMNS: usize = 16;
+/// The narrowest text.
+const LEAST_WIDTH: usize = 30;
 /// Colours of the 256 that terminals have, near to those of the pictures on dark ground.
 const COLOURS: [u8; 7] = [75, 214, 43, 175, 227, 208, 252];
 /// The bits of a Braille cell's dots: `[row][column]`.
@@ -18,7 +20,8 @@ const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x8
 impl Figure {
     /// The figure as text of at most `width` columns (of some thirty, if that is less).
     ///
-    /// Without colours several lines are drawn as letters, with capitals at marked points.
+    /// Without colours several lines are drawn as letters, with capitals at marked points. An interval is a stroke from its least to its
+    /// most.
     pub fn terminal(&self, width: usize, colours: bool) -> String {
         let looks = if colours {
             Pens::Colours
@@ -27,14 +30,20 @@ impl Figure {
         } else {
             Pens::Plain
         };
-        let heading = [&self.title, &self.subtitle].map(|text| tame(text));
-        let mut text: String = heading.iter().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+        let width = width.max(LEAST_WIDTH);
+        let mut text = [&self.title, &self.subtitle].map(|text| lines_of(&tame(text), width)).concat().join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+        }
         for (name, shown) in self.names.iter().enumerate().filter(|(_, shown)| !shown.is_empty()) {
-            text += &format!("{} {}\n", looks.painted(name, &looks.key(name)), tame(shown));
+            let key = looks.key(name);
+            let margin = format!("\n{}", " ".repeat(key.width() + 1));
+            let shown = lines_of(&tame(shown), width - key.width() - 1).join(&margin);
+            text += &format!("{} {shown}\n", looks.painted(name, &key));
         }
         for panel in &self.panels {
-            text +=
-                &format!("\n{}\n{}", tame(&panel.title), Canvas::of(panel, self.last_x(), width).text(panel, looks));
+            let title = lines_of(&tame(&panel.title), width).join("\n");
+            text += &format!("\n{title}\n{}", Canvas::of(panel, self.last_x(), width).text(panel, looks));
         }
         text
     }
@@ -104,6 +113,14 @@ impl Canvas {
         let cells = vec![Cell::default(); columns * ROWS];
         let mut canvas = Self { cells, columns, x_axis, y_axis, gutter };
         for line in &panel.lines {
+            let drawn = line.drawn(panel.categories.len());
+            for (x, interval) in drawn.filter_map(|point| Some((point.x, point.interval?))) {
+                let [least, most] = interval.map(|y| canvas.place(x, y));
+                canvas.stroke(least, most, line.name);
+                canvas.dot(most, line.name, false);
+            }
+        }
+        for line in &panel.lines {
             for points in line.pieces(panel.categories.len()) {
                 let places: Vec<(f64, f64)> = points.iter().map(|point| canvas.place(point.x, point.y)).collect();
                 places.windows(2).for_each(|two| canvas.stroke(two[0], two[1], line.name));
@@ -151,10 +168,15 @@ impl Canvas {
             format!("{blanks}{label} {edge}{}\n", row.trim_end())
         });
         let blanks = " ".repeat(self.gutter);
-        let axis = format!("{blanks} └{}\n{blanks}  {}\n", "─".repeat(self.columns), self.x_labels(panel));
-        let label = tame(&panel.x_label);
-        let middle = " ".repeat(self.columns.saturating_sub(label.width()) / 2);
-        rows.collect::<String>() + &axis + &format!("{blanks}  {middle}{label}\n")
+        let axis = format!("{blanks} └{}\n", "─".repeat(self.columns));
+        let notes = (0..).zip(&panel.categories).map(|(place, category)| (f64::from(place), tame(&category.note)));
+        let notes = self.below_axis(notes.filter(|(_, note)| !note.is_empty()).collect());
+        let notes = (!notes.is_empty()).then_some(notes);
+        let centred = |line: String| " ".repeat(self.columns.saturating_sub(line.width()) / 2) + &line;
+        let label = lines_of(&tame(&panel.x_label), self.columns).into_iter().map(centred);
+        let below = [self.x_labels(panel)].into_iter().chain(notes).chain(label);
+        let below: String = below.map(|line| format!("{blanks}  {line}\n")).collect();
+        rows.collect::<String>() + &axis + &below
     }
 
     fn painted(&self, cell: Cell, pens: Pens) -> String {
@@ -164,7 +186,7 @@ impl Canvas {
         }
     }
 
-    /// The numbers or names below the axis, as far as they fit beside each other.
+    /// The numbers or names below the axis.
     fn x_labels(&self, panel: &Panel) -> String {
         let ticks: Vec<(f64, String)> = match &panel.categories[..] {
             [] => self.x_axis.ticks().map(|tick| (tick, self.x_axis.label(tick))).collect(),
@@ -172,8 +194,13 @@ impl Canvas {
                 categories.iter().enumerate().map(|(i, category)| (i as f64, tame(&category.label))).collect()
             }
         };
+        self.below_axis(ticks)
+    }
+
+    /// Labels below their places on the axis, as far as they fit beside each other.
+    fn below_axis(&self, labels: Vec<(f64, String)>) -> String {
         let mut line = String::new();
-        for (tick, label) in ticks {
+        for (tick, label) in labels {
             let middle = self.place(tick, 0.0).0.round() as usize / 2;
             let start = middle.saturating_sub(label.width() / 2);
             if (line.is_empty() || start > line.width()) && start + label.width() <= self.columns {
@@ -185,10 +212,29 @@ impl Canvas {
     }
 }
 
+/// Text in lines of at most `width` columns, broken at blanks or, in a word that is longer, anywhere. No lines for blank text.
+fn lines_of(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => line.push(' '),
+            _ => lines.push(String::new()),
+        }
+        for c in word.chars() {
+            if lines.last().is_some_and(|line| line.width() + c.width().unwrap_or(0) > width) {
+                lines.push(String::new());
+            }
+            lines.last_mut().expect("a word begins with a line").push(c);
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
+    use super::lines_of;
     use crate::chart::tests::figure;
-    use crate::{Figure, Line, LineKind, Panel, Point};
+    use crate::{Category, Figure, Line, LineKind, Panel, Point};
 
     fn learning(names: &[&str]) -> Figure {
         let point = |x: usize| Point { x: 100.0 * x as f64, y: 5.0 - (x as f64).sqrt(), interval: None };
@@ -213,9 +259,35 @@ mod tests {
     }
 
     #[test]
+    fn notes_and_intervals_are_drawn() {
+        let mut figure = figure(&[&[Some(1.0), Some(2.0), Some(3.0), Some(4.0)]]);
+        let without = figure.terminal(60, false);
+        let panel = &mut figure.panels[0];
+        panel.lines[0].points.iter_mut().for_each(|point| point.interval = Some([point.y / 2.0, 4.0]));
+        for (number, category) in panel.categories.iter_mut().enumerate() {
+            *category = Category { note: format!("n = {number}"), ..category.clone() };
+        }
+        let with = figure.terminal(60, false);
+        assert!((0..4).all(|number| with.contains(&format!("n = {number}"))), "{with}");
+        let dots = |text: &str| text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+        assert!(dots(&with) > dots(&without), "{with}");
+    }
+
+    #[test]
+    fn lines_break_at_blanks_and_in_long_words() {
+        assert_eq!(lines_of("one two three", 7), ["one two", "three"]);
+        assert_eq!(lines_of("a 12345678 b", 5), ["a", "12345", "678 b"]);
+        assert!(lines_of(" ", 5).is_empty());
+    }
+
+    #[test]
     fn every_width_is_kept() {
+        let wordy = "how far it came, with 95 % confidence, by the length of its sources ".repeat(3);
         for width in 30..120 {
-            let text = learning(&["small"]).terminal(width, false);
+            let mut figure = learning(&["small"]);
+            (figure.title, figure.subtitle, figure.names[0]) = (wordy.clone(), "a|b:c|".repeat(30), wordy.clone());
+            (figure.panels[0].title, figure.panels[0].x_label) = (wordy.clone(), wordy.clone());
+            let text = figure.terminal(width, false);
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
         }
         let empty = figure(&[&[None, Some(f64::INFINITY)]]).terminal(10, false);
