@@ -63,7 +63,7 @@ fn the_examples_of_the_default_file_are_right() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 2 + 7 + 7);
+    assert_eq!(seen, 2 + 7 + 7 + 1);
 }
 
 #[test]
