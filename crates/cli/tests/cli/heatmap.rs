@@ -174,7 +174,7 @@ fn a_folder_gets_a_picture_for_each_line() {
     let short = short.to_str().unwrap();
     assert_fails(&mut draw(&["--overwrite", "--targets", short]), 1, &["short.fr has 1", "pair line by line"]);
     let mut pdf = with_model("heatmap", ["--output", "a.pdf", "--input"]);
-    assert_fails(pdf.arg(&source), 2, &["a.pdf", ".svg, .png or .html"]);
+    assert_fails(pdf.arg(&source), 2, &["FILE.html or a folder", "`a.pdf` is neither"]);
     let mut page = with_model("heatmap", ["--format", "png", "--output", "a.html", "--input"]);
     assert_fails(page.arg(&source), 2, &["are for a folder"]);
 }

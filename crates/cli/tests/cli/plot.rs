@@ -121,7 +121,8 @@ fn scores_by_length_of_several_models_are_one_picture() {
     let svg = folder.path().join("a.svg");
     plot(&one, &["--by-length", "--output"]).arg(&svg).arg(&two).assert().success();
     let svg = fs::read_to_string(svg).unwrap();
-    for text in [">BLEU by source length<", ">one<", ">two<", ">≤10<", ">n = 1<", "; 95 % confidence intervals"] {
+    for text in [">BLEU by source length<", ">one<", ">two<", ">≤10<", ">n = 1<", "; 95 %", ">confidence intervals<"]
+    {
         assert!(svg.contains(text), "{text}\n{svg}");
     }
     let text = stdout(&mut plot(&one, &["--by-length", "--metric", "chrf"]));
