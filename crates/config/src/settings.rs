@@ -359,7 +359,7 @@ impl Default for DropoutConfig {
 pub struct TrainingConfig {
     /// All random choices follow from this: weights, order, dropout.
     pub seed: u64,
-    /// Begin with the weights and tokenizers of this model file or run folder; [model] and [tokenizer] must be as there, but for
+    /// Begin with the weights and tokenizers of this model file or run folder; `model` and `tokenizer` must be as there, but for
     /// `dropout` and `initialization`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"general.safetensors")]

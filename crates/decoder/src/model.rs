@@ -327,7 +327,7 @@ impl RnnSearch {
     }
 
     /// The model after the positions that its attention tried while computing `loss` were rewarded: see
-    /// [`Loss::reward`]. Other models stay as they are.
+    /// `Loss::reward`. Other models stay as they are.
     pub fn rewarded(mut self, loss: &Loss) -> Self {
         if let (Some(Attention::Hard(hard)), Some(reward)) = (&self.attention, loss.reward) {
             self.attention = Some(Attention::Hard(hard.clone().rewarded(reward)));
