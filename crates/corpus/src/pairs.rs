@@ -97,14 +97,12 @@ impl Reader {
             (None, None) => Ok(None),
             (pair, _) => {
                 count_rest(lines)?;
-                let mut pairs = self.text.lines().line();
                 if pair.is_some() {
                     while self.text.read()?.is_some() {}
-                    pairs = self.text.lines().line();
                 }
                 Err(CorpusError::UnequalLines {
                     source_file: self.text.lines().name().to_string(),
-                    source_lines: pairs,
+                    source_lines: self.text.lines().line(),
                     target_file: lines.name().to_string(),
                     target_lines: lines.line(),
                 })
