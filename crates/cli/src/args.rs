@@ -19,7 +19,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use regex::Regex;
-use rnnsearch_config::{LengthForm, StopRule};
+use rnnsearch_config::{LengthForm, Preset, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
 pub use self::align::{Align, Combine, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words};
@@ -666,6 +666,12 @@ pub enum ConfigAction {
     Default,
     /// Print the JSON schema of configuration files, for editors
     Schema,
+    /// Print what a preset sets: `preset = "NAME"` in a configuration file has the same effect
+    Preset {
+        /// Its name
+        #[arg(value_name = "NAME", value_parser = Preset::ALL.map(Preset::name))]
+        name: String,
+    },
     /// Check a configuration file, and print it with every setting resolved
     Check {
         /// Configuration file (TOML)

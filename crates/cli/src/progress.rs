@@ -204,6 +204,7 @@ mod tests {
             batch: 120,
             batches: 363,
             alignment_loss: None,
+            risk: None,
             loss: 3.21449,
             gradient_norm: 1.0,
             learning_rate: 1e-3,

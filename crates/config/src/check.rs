@@ -66,7 +66,7 @@ impl Checker<'_> {
         let shape = Shape::of(schema);
         match (&shape, value.get_ref()) {
             (Shape::Table { properties }, DeValue::Table(table)) => self.table(path, properties, table),
-            (Shape::Tables { item }, DeValue::Array(values)) => {
+            (Shape::Tables { item } | Shape::List { item }, DeValue::Array(values)) => {
                 for (index, value) in values.iter().enumerate() {
                     self.value(&path.index(index), item, value);
                 }
@@ -150,6 +150,7 @@ fn type_help(shape: &Shape<'_>, given: &DeValue<'_>) -> Option<String> {
         (Shape::Text { .. } | Shape::Choice(_), DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_)) => {
             Some("put it in quotes".into())
         }
+        (Shape::List { .. }, DeValue::String(_)) => Some("put it in brackets".into()),
         (Shape::Tables { .. }, DeValue::Table(_)) => Some("double the brackets: each adds one to the list".into()),
         (shape, DeValue::String(given)) if without_quotes(shape, given) => Some("leave the quotes out".into()),
         _ => None,

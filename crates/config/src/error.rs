@@ -81,6 +81,11 @@ pub enum Place {
         /// The argument, `key=value`.
         argument: String,
     },
+    /// From a preset.
+    Preset {
+        /// Its name.
+        name: &'static str,
+    },
     /// From nowhere: it is the default, or is missing.
     Default {
         /// The file that does not mention it.
@@ -145,6 +150,7 @@ impl Place {
         match self {
             Self::File { line, .. } => format!("line {line}"),
             Self::Override { argument } => format!("`--set {argument}`"),
+            Self::Preset { name } => format!("preset `{name}`"),
             Self::Default { .. } => "the default".into(),
         }
     }
@@ -163,6 +169,7 @@ impl fmt::Display for Mistake {
         match &self.place {
             Place::File { name, line, column, .. } => write!(f, "{name}:{line}:{column}: ")?,
             Place::Override { argument } => write!(f, "`--set {argument}`: ")?,
+            Place::Preset { name } => write!(f, "preset `{name}`: ")?,
             Place::Default { name } => write!(f, "{name}: ")?,
         }
         write!(f, "{}", self.fault)?;

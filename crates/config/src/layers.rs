@@ -13,7 +13,7 @@ use crate::check::{Finding, check_file, check_override};
 use crate::error::{ConfigError, Fault, Mistake, Place};
 use crate::key::{KeyPath, Segment};
 use crate::rules::Rules;
-use crate::settings::Config;
+use crate::settings::{Config, Preset};
 
 /// The text of a configuration file, without a byte order mark.
 pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
@@ -26,10 +26,11 @@ pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
     Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
-/// What is put over the defaults, each part valid by itself.
+/// What is put over the defaults, each part valid by itself: a preset, over it the file, over that the overrides.
 pub(crate) struct Layers<'t> {
     name: &'t str,
     text: &'t str,
+    preset: Option<(Preset, DeTable<'static>)>,
     file: DeTable<'t>,
     overrides: Vec<Override<'t>>,
 }
@@ -57,14 +58,18 @@ impl<'t> Layers<'t> {
             }
         }
         match mistakes.is_empty() {
-            true => Ok(Self { name, text, file, overrides: parsed }),
+            true => {
+                let preset = preset_of(&file, &parsed).map(|preset| (preset, table_of(preset)));
+                Ok(Self { name, text, preset, file, overrides: parsed })
+            }
             false => Err(ConfigError::Invalid { mistakes }),
         }
     }
 
     /// The settings that result, if they obey `rules`.
     pub(crate) fn resolve(&self, rules: Rules) -> Result<Config, ConfigError> {
-        let mut table = self.file.clone();
+        let mut table: DeTable<'_> = self.preset.as_ref().map_or_else(DeTable::new, |(_, preset)| preset.clone());
+        put_over(&mut table, self.file.clone());
         for Override { path, value, .. } in &self.overrides {
             replace(&mut table, path.segments(), value.clone());
         }
@@ -72,6 +77,8 @@ impl<'t> Layers<'t> {
         let config = Config::deserialize(deserializer).map_err(|error| ConfigError::Invalid {
             mistakes: vec![self.syntax(error.message(), error.span().unwrap_or(0..0))],
         })?;
+        // All that it says is there.
+        let config = Config { preset: None, ..config };
         let mistakes = rules.broken(&config, self)?;
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { mistakes }) }
     }
@@ -81,15 +88,46 @@ impl<'t> Layers<'t> {
         if let Some(set) = self.overrides.iter().rev().find(|set| set.path.overlaps(path)) {
             return Place::Override { argument: set.argument.to_owned() };
         }
-        match span_of(&self.file, path.segments()) {
-            Some(span) => Place::in_file(self.name, self.text, span),
-            None => Place::Default { name: self.name.to_owned() },
+        if let Some(span) = span_of(&self.file, path.segments()) {
+            return Place::in_file(self.name, self.text, span);
+        }
+        match &self.preset {
+            Some((preset, table)) if span_of(table, path.segments()).is_some() => Place::Preset { name: preset.name() },
+            _ => Place::Default { name: self.name.to_owned() },
         }
     }
 
     fn syntax(&self, message: &str, span: Range<usize>) -> Mistake {
         let fault = Fault::Syntax { message: message.to_owned() };
         Mistake { place: Place::in_file(self.name, self.text, span), fault, help: None }
+    }
+}
+
+/// The preset that is asked for; the last one counts.
+fn preset_of(file: &DeTable<'_>, overrides: &[Override<'_>]) -> Option<Preset> {
+    let of_override = |set: &Override<'_>| set.path.to_string() == "preset";
+    let value = match overrides.iter().rev().find(|set| of_override(set)) {
+        Some(set) => &set.value,
+        None => file.get("preset")?.get_ref(),
+    };
+    Preset::ALL.into_iter().find(|preset| value.as_str() == Some(preset.name()))
+}
+
+/// The settings of a preset.
+fn table_of(preset: Preset) -> DeTable<'static> {
+    DeTable::parse(preset.toml()).expect("a preset is TOML").into_inner()
+}
+
+/// Puts the values of one table over those of another, table by table.
+fn put_over<'t>(below: &mut DeTable<'t>, above: DeTable<'t>) {
+    for (key, value) in above {
+        match (below.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value) {
+            (Some(DeValue::Table(below)), value) if value.get_ref().is_table() => {
+                let DeValue::Table(above) = value.into_inner() else { unreachable!("it is a table") };
+                put_over(below, above);
+            }
+            (_, value) => drop(below.insert(key, value)),
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod error;
 mod key;
 mod layers;
 mod paths;
+mod preset;
 mod rules;
 mod schema;
 mod settings;

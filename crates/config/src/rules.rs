@@ -5,12 +5,23 @@ use crate::key::{KeyPath, Segment};
 use crate::layers::Layers;
 use crate::schema;
 use crate::settings::{
-    AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, ModelConfig, OptimizerConfig,
-    OptimizerKind, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
+    AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, MinimumRiskConfig, ModelConfig,
+    OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
 };
 
 /// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
 const BYTE_FALLBACK: usize = 256 + 4;
+
+/// All parts of a model.
+const PARTS: [Part; 7] = [
+    Part::SourceEmbedding,
+    Part::TargetEmbedding,
+    Part::Encoder,
+    Part::Attention,
+    Part::Decoder,
+    Part::Readout,
+    Part::Output,
+];
 
 /// Which rules a configuration has to obey.
 #[derive(Clone, Copy)]
@@ -135,8 +146,8 @@ fn model(court: &mut Court<'_>, config: &Config) {
     let fixed = model.attention == Attention::None;
     if !model.attention.has_hidden() && model.attention_hidden != default.attention_hidden {
         let help = match fixed {
-            true => "without attention there is no alignment model: remove `attention_hidden`",
-            false => "this kind has no hidden units: remove `attention_hidden`",
+            true => "without attention there is no alignment model: leave `attention_hidden` at its default",
+            false => "this kind has no hidden units: leave `attention_hidden` at its default",
         };
         court.contradiction(&["model.attention_hidden", "model.attention"], help);
     }
@@ -244,6 +255,36 @@ fn training(court: &mut Court<'_>, config: &Config) {
         let help = "a batch must hold the longest sentence: raise `batch_size`, or lower `max_length`";
         court.contradiction(&["training.batch_size", "training.batch_by", "data.max_length"], help);
     }
+    if training.bpe_dropout > 0.0 && config.tokenizer.kind != TokenizerKind::Bpe {
+        let help = "only `bpe` has merges to leave out: remove `bpe_dropout`, or set `tokenizer.kind = \"bpe\"`";
+        court.contradiction(&["training.bpe_dropout", "tokenizer.kind"], help);
+    }
+    let (sampling, risk) = (&training.scheduled_sampling, &training.minimum_risk);
+    if sampling.warmup > 0 && sampling.rate == 0.0 {
+        let help = "a share of 0 cannot rise: set `rate`, or remove `warmup`";
+        court.contradiction(&["training.scheduled_sampling.warmup", "training.scheduled_sampling.rate"], help);
+    }
+    let default = MinimumRiskConfig::default();
+    let unused = [
+        ("sharpness", risk.sharpness != default.sharpness),
+        ("utility", risk.utility != default.utility),
+        ("likelihood", risk.likelihood != default.likelihood),
+    ];
+    for (name, _) in unused.iter().filter(|(_, changed)| *changed && risk.samples == 0) {
+        let help = format!("without samples there is no risk: set `samples`, or remove `{name}`");
+        court.contradiction(&[&format!("training.minimum_risk.{name}"), "training.minimum_risk.samples"], &help);
+    }
+    if risk.samples > 0 && sampling.rate > 0.0 {
+        let help = "translations are scored as they are: remove one of them";
+        court.contradiction(&["training.minimum_risk.samples", "training.scheduled_sampling.rate"], help);
+    }
+    if PARTS.iter().all(|part| training.freeze.contains(part)) {
+        court.bad_value("training.freeze", "some parts of the model", "nothing is left that could learn: remove one");
+    }
+    if training.freeze.contains(&Part::Attention) && config.model.attention == Attention::None {
+        let help = "without attention there is no alignment model: remove it from `freeze`";
+        court.contradiction(&["training.freeze", "model.attention"], help);
+    }
 }
 
 /// A value that the optimiser chosen never looks at was meant for another one.
@@ -328,7 +369,11 @@ impl Court<'_> {
     /// Settings that cannot be together; the first that is not a default leads.
     fn contradiction(&mut self, keys: &[&str], help: &str) {
         let mut settings: Vec<Setting> = keys.iter().map(|key| self.setting(&KeyPath::from_dotted(key))).collect();
-        settings.sort_by_key(|setting| matches!(setting.place, Place::Default { .. }));
+        settings.sort_by_key(|setting| match setting.place {
+            Place::File { .. } | Place::Override { .. } => 0,
+            Place::Preset { .. } => 1,
+            Place::Default { .. } => 2,
+        });
         let place = settings[0].place.clone();
         self.mistakes.push(Mistake { place, fault: Fault::Contradiction { settings }, help: Some(help.to_owned()) });
     }

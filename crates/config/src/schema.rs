@@ -38,7 +38,7 @@ static ROOT: LazyLock<Value> = LazyLock::new(|| {
     Value::Object(ordered)
 });
 
-/// Takes out what says nothing in TOML: there is no null, Rust's integer sizes mean nothing to others, and the default
+/// Takes out what says nothing in TOML: there is no null, not even beside something else, Rust's integer sizes mean nothing to others, and the default
 /// of a table is that of its settings.
 fn simplify(schema: &mut Schema) {
     schema.remove("format");
@@ -47,6 +47,17 @@ fn simplify(schema: &mut Schema) {
         if let [name] = types.as_slice() {
             let name = name.clone();
             schema.insert("type".into(), name);
+        }
+    }
+    if let Some(Value::Array(kinds)) = schema.get_mut("anyOf") {
+        kinds.retain(|kind| kind["type"] != "null");
+        if let [Value::Object(kind)] = kinds.as_slice() {
+            let kind = kind.clone();
+            schema.remove("anyOf");
+            let object = schema.ensure_object();
+            for (key, value) in kind {
+                object.entry(key).or_insert(value);
+            }
         }
     }
     if matches!(schema.get("default"), Some(Value::Null | Value::Object(_))) {
@@ -59,6 +70,7 @@ fn simplify(schema: &mut Schema) {
 pub(crate) enum Shape<'s> {
     Table { properties: &'s Map<String, Value> },
     Tables { item: &'s Value },
+    List { item: &'s Value },
     Choice(Vec<Choice<'s>>),
     Integer { min: i64, max: i64 },
     Number { min: Bound, max: Bound },
@@ -92,7 +104,8 @@ impl<'s> Shape<'s> {
         }
         match schema.get("type").and_then(Value::as_str) {
             Some("object") => Self::Table { properties: schema["properties"].as_object().expect("a table has keys") },
-            Some("array") => Self::Tables { item: &schema["items"] },
+            Some("array") if schema["items"]["type"] == "object" => Self::Tables { item: &schema["items"] },
+            Some("array") => Self::List { item: &schema["items"] },
             Some("integer") => Self::Integer {
                 min: schema.get("minimum").and_then(Value::as_i64).unwrap_or(i64::MIN),
                 max: schema.get("maximum").and_then(Value::as_i64).unwrap_or(i64::MAX),
@@ -110,6 +123,7 @@ impl<'s> Shape<'s> {
             Self::Table { .. } if key.ends_with(']') => "a table, `{ key = value }`".into(),
             Self::Table { .. } => format!("a table, `[{key}]`"),
             Self::Tables { .. } => format!("a list of tables, `[[{key}]]`"),
+            Self::List { item } => format!("a list, `[...]`, of which each is {}", Shape::of(item).expected(key)),
             Self::Choice(choices) => format!("one of {}", list(choices.iter().map(|choice| choice.name))),
             Self::Integer { min, max: i64::MAX } => format!("an integer, {min} or more"),
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),

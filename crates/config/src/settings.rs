@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Settings that go together, in the place of the defaults; `rnnsearch config preset NAME` prints those of one.
+    #[serde(skip_serializing)]
+    #[schemars(example = &"small")]
+    pub preset: Option<Preset>,
     /// Where the parallel text is and what of it is used. Relative paths start at the folder of this file.
     pub data: DataConfig,
     /// How text becomes tokens.
@@ -25,6 +29,20 @@ pub struct Config {
     pub validation: ValidationConfig,
     /// How the trained model translates unless the command line says otherwise.
     pub translation: TranslationConfig,
+}
+
+/// Settings that go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// For trying things out, and for a few thousand simple sentences.
+    Tiny,
+    /// For tens of thousands of sentence pairs.
+    Small,
+    /// For hundreds of thousands of sentence pairs and more.
+    Base,
+    /// RNNsearch-50 as in the paper.
+    Paper,
 }
 
 /// Where the parallel text is and what of it is used.
@@ -343,13 +361,27 @@ pub struct DropoutConfig {
     /// Of the readout, before the output layer.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub readout: f64,
+    /// Of source words, whole ones: their embeddings are zeros (Sennrich et al. 2016).
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub source_words: f64,
+    /// Of target words that the decoder is told, whole ones.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub target_words: f64,
     /// Drop the same units at every position of a sequence (Gal & Ghahramani 2016) instead of drawing anew.
     pub variational: bool,
 }
 
 impl Default for DropoutConfig {
     fn default() -> Self {
-        Self { embedding: 0.3, recurrent: 0.0, hidden: 0.3, readout: 0.3, variational: false }
+        Self {
+            embedding: 0.3,
+            recurrent: 0.0,
+            hidden: 0.3,
+            readout: 0.3,
+            source_words: 0.0,
+            target_words: 0.0,
+            variational: false,
+        }
     }
 }
 
@@ -364,6 +396,8 @@ pub struct TrainingConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"general.safetensors")]
     pub from: Option<PathBuf>,
+    /// Parts of the model that do not change. A table that two parts share does not if either is named.
+    pub freeze: Vec<Part>,
     /// Stop after this many passes over the training text; 0 for no limit, then `max_updates` sets it.
     pub max_epochs: u64,
     /// Stop after this many updates; 0 for no limit, then `max_epochs` sets it.
@@ -376,6 +410,9 @@ pub struct TrainingConfig {
     /// Batches sorted by length together, so that little padding is needed (the paper sorts 20); 1 sorts none.
     #[schemars(range(min = 1, max = 10000))]
     pub sort_batches: usize,
+    /// Cut words into other sub-words at every update: how often a possible merge is left out (`bpe` vocabularies; Provilkov et al. 2020).
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub bpe_dropout: f64,
     /// Share of the probability that the target of the loss gives to all other words.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub label_smoothing: f64,
@@ -416,6 +453,10 @@ pub struct TrainingConfig {
     pub recovery: RecoveryConfig,
     /// What the alignments are taught, beside what helps to translate.
     pub alignment: AlignmentConfig,
+    /// How often the decoder is told its own words instead of the right ones (Bengio et al. 2015).
+    pub scheduled_sampling: ScheduledSamplingConfig,
+    /// Learning from the model's own translations, for fine-tuning (Shen et al. 2016).
+    pub minimum_risk: MinimumRiskConfig,
 }
 
 impl Default for TrainingConfig {
@@ -423,11 +464,13 @@ impl Default for TrainingConfig {
         Self {
             seed: 1,
             from: None,
+            freeze: Vec::new(),
             max_epochs: 20,
             max_updates: 0,
             batch_by: BatchBy::Sentences,
             batch_size: 80,
             sort_batches: 20,
+            bpe_dropout: 0.0,
             label_smoothing: 0.1,
             accumulate: 1,
             max_batch_tokens: 0,
@@ -444,8 +487,57 @@ impl Default for TrainingConfig {
             schedule: ScheduleConfig::default(),
             recovery: RecoveryConfig::default(),
             alignment: AlignmentConfig::default(),
+            scheduled_sampling: ScheduledSamplingConfig::default(),
+            minimum_risk: MinimumRiskConfig::default(),
         }
     }
+}
+
+/// How often the decoder is told its own words instead of the right ones (Bengio et al. 2015), so that it learns to go on from mistakes.
+/// They are drawn from what it says after the right words before them, in a pass of its own (Duckworth et al. 2019).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduledSamplingConfig {
+    /// The share of previous words that are its own, in the end.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub rate: f64,
+    /// Updates over which the share rises linearly from 0; 0 for none.
+    pub warmup: u64,
+}
+
+/// Learning from the model's own translations (Shen et al. 2016): drawn ones y, and the reference, have the risk Σ_y Q(y) (1 - utility),
+/// where Q(y) ∝ p(y)^sharpness among them. It takes the place of the cross-entropy, for fine-tuning with `from`; smoothing has no part
+/// in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MinimumRiskConfig {
+    /// Translations drawn of a source; 0 for training without risk.
+    #[schemars(range(min = 0, max = 1000))]
+    pub samples: usize,
+    /// How much more the probable ones count.
+    #[schemars(range(max = 100.0), extend("exclusiveMinimum" = 0.0))]
+    pub sharpness: f64,
+    /// What a translation is good for, from 0 to 1.
+    pub utility: Utility,
+    /// Weight of the reference's cross-entropy beside the risk.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub likelihood: f64,
+}
+
+impl Default for MinimumRiskConfig {
+    fn default() -> Self {
+        Self { samples: 0, sharpness: 0.005, utility: Utility::Bleu, likelihood: 0.0 }
+    }
+}
+
+/// How much one translation agrees with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Utility {
+    /// chrF2 of sentences.
+    Chrf,
+    /// BLEU of sentences, smoothed.
+    Bleu,
 }
 
 /// What the alignments are taught, beside what helps to translate. Each term is multiplied by its weight and added to the loss of a
@@ -504,6 +596,26 @@ pub enum Reading {
     Previous,
     /// The one after it, α_{i+1}: the word itself may be known there, which is better for alignments and worse for translations.
     Next,
+}
+
+/// A part of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The vectors of the source words.
+    SourceEmbedding,
+    /// The vectors of the target words.
+    TargetEmbedding,
+    /// The bidirectional layers.
+    Encoder,
+    /// The alignment model.
+    Attention,
+    /// The decoder's layers, and what they start from.
+    Decoder,
+    /// The maxout layer.
+    Readout,
+    /// The output layer.
+    Output,
 }
 
 /// The unit a batch is counted in.

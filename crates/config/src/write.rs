@@ -124,7 +124,11 @@ impl Writer {
             text = format!("{text} {}.", capitalized(&shape.expected("")));
         }
         self.comment(&text);
-        if let Shape::Choice(choices) = shape {
+        let choice = match shape {
+            Shape::List { item } => Shape::of(item),
+            shape => shape,
+        };
+        if let Shape::Choice(choices) = choice {
             for Choice { name, description } in choices {
                 self.comment_with(&format!("\"{name}\": {description}"), "# - ", "#   ");
             }

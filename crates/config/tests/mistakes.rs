@@ -80,6 +80,14 @@ fn wrong_types() {
 }
 
 #[test]
+fn presets_and_lists() {
+    assert_snapshot!("preset_slip", message("preset = \"smal\"\n", &[]));
+    assert_snapshot!("preset_contradicted", message("preset = \"paper\"\n[model]\nattention = \"none\"\n", &[]));
+    assert_snapshot!("list_item_slip", message("[training]\nfreeze = [\"encoder\", \"decodr\"]\n", &[]));
+    assert_snapshot!("list_missing", message("[training]\nfreeze = \"encoder\"\n", &[]));
+}
+
+#[test]
 fn values_out_of_range() {
     assert_snapshot!("range_integer", message(&twenty_lines("decoder_hidden = 0"), &[]));
     assert_snapshot!("range_negative", message("[training]\nseed = -1\n", &[]));
@@ -107,6 +115,14 @@ fn contradictions() {
     assert_snapshot!("lengths", message("[data]\nmin_length = 60\nmax_length = 50\n", &[]));
     assert_snapshot!("no_end", message("training.max_epochs = 0\n", &[]));
     assert_snapshot!("small_token_batch", message("[training]\nbatch_by = \"tokens\"\n", &[]));
+    assert_snapshot!("dropout_of_no_merges", message("[tokenizer]\nkind = \"char\"\n", &["training.bpe_dropout=0.1"]));
+    let all = ["source-embedding", "target-embedding", "encoder", "attention", "decoder", "readout", "output"];
+    assert_snapshot!("all_frozen", message(&format!("[training]\nfreeze = {all:?}\n"), &[]));
+    assert_snapshot!("frozen_nothing", message("model.attention = \"none\"\ntraining.freeze = [\"attention\"]\n", &[]));
+    assert_snapshot!("warmup_of_nothing", message("[training.scheduled_sampling]\nwarmup = 100\n", &[]));
+    assert_snapshot!("risk_of_nothing", message("[training.minimum_risk]\nsharpness = 0.1\n", &[]));
+    let both = "[training]\nminimum_risk.samples = 9\nscheduled_sampling.rate = 0.5\n";
+    assert_snapshot!("risk_and_sampling", message(both, &[]));
     let momentum = "[training.optimizer]\nkind = \"adam\"\nmomentum = 0.9\n";
     assert_snapshot!("momentum_of_adam", message(momentum, &[]));
     assert_snapshot!("rho_of_adam", message("[training.optimizer]\nrho = 0.9\n", &[]));

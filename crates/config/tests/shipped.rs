@@ -40,6 +40,37 @@ fn every_line_differs_from_the_default() {
     }
 }
 
+#[test]
+fn every_line_of_a_preset_differs_from_the_default() {
+    let default: Table = Config::default().to_toml().unwrap().parse().unwrap();
+    for preset in Preset::ALL {
+        let given: Table = preset.toml().parse().unwrap();
+        let repeated = repeated(&given, &default);
+        assert!(repeated.is_empty(), "{preset:?} repeats the default of {repeated:?}");
+    }
+}
+
+#[test]
+fn a_preset_is_what_its_lines_say() {
+    for preset in Preset::ALL {
+        let name = format!("preset = {:?}\n", preset.name());
+        let lines = Config::from_toml(preset.toml(), &[]).unwrap();
+        assert_eq!(Config::from_toml(&name, &[]).unwrap(), lines);
+        assert_eq!(Config::from_toml("", &[format!("preset={}", preset.name())]).unwrap(), lines);
+        // What is set beside it goes before it, and leaves what else it says.
+        let file = format!("{name}[model]\nreadout = 44\n");
+        let config = Config::from_toml(&file, &["training.seed=9".into()]).unwrap();
+        assert_eq!((config.model.readout, config.training.seed), (44, 9));
+        let rest = |mut config: Config| {
+            (config.model.readout, config.training.seed) = (1, 1);
+            config
+        };
+        assert_eq!(rest(config), rest(lines));
+    }
+    let last = Config::from_toml("preset = \"tiny\"\n", &["preset=paper".into()]).unwrap();
+    assert_eq!(last, Config::from_toml(Preset::Paper.toml(), &[]).unwrap());
+}
+
 /// The keys of `given` with their default value.
 fn repeated(given: &Table, default: &Table) -> Vec<String> {
     let mut keys = Vec::new();

@@ -25,6 +25,11 @@ impl Ids {
         Self { host: ids.to_vec(), len: ids.len() / batch, batch, device: integers(ids, device) }
     }
 
+    /// All of them, `[len, batch]`, row by row.
+    pub fn ids(&self) -> &[i32] {
+        &self.host
+    }
+
     /// The number of positions.
     pub fn len(&self) -> usize {
         self.len

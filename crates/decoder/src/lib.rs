@@ -27,5 +27,5 @@ mod reinforce;
 
 pub use embedding::Loss;
 pub use model::{Batch, DecoderState, ModelSettings, RnnSearch, Source, Step};
-pub use names::{Gradient, ShapeMismatch, Values, check_shapes, load_parameters, parameter_name, parameters};
+pub use names::{Gradient, ShapeMismatch, Values, belongs, check_shapes, load_parameters, parameter_name, parameters};
 pub use objective::{AlignmentTerms, Objective};

@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{IndexingUpdateOp, TensorData};
-use rnnsearch_config::{Attention as AttentionKind, ModelConfig};
+use rnnsearch_config::{Attention as AttentionKind, DropoutConfig, ModelConfig};
 use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Annotations, Encoder, Gru};
 use rnnsearch_kernels::{Dropout, Padding, output_loss, plain};
@@ -85,6 +85,8 @@ pub struct Batch {
     pub target_tokens: usize,
     /// What guided alignment teaches, `[tgt_len, batch, src_len]`.
     guide: Option<Tensor<3>>,
+    /// What the cross-entropy of each real target token is multiplied by.
+    weights: Option<Tensor<1>>,
 }
 
 /// The state of the decoder between two steps.
@@ -170,6 +172,7 @@ impl Batch {
             targets: integers(&words, device),
             real: integers(&real, device),
             guide: None,
+            weights: None,
         }
     }
 
@@ -180,6 +183,16 @@ impl Batch {
         let src_len = guide.len() / (tgt_len * batch);
         let guide = Tensor::from_data(TensorData::new(guide, [tgt_len, batch, src_len]), device);
         Self { guide: Some(guide), ..self }
+    }
+
+    /// With the cross-entropy of each sentence multiplied by a weight.
+    pub fn weighted(self, weights: &[f32]) -> Self {
+        let lengths = self.padding.lengths();
+        let is_real = |&(step, sentence): &(usize, usize)| step < lengths[sentence];
+        let places = (0..self.previous.len()).flat_map(|step| (0..weights.len()).map(move |sentence| (step, sentence)));
+        let of_tokens: Vec<f32> = places.filter(is_real).map(|(_, sentence)| weights[sentence]).collect();
+        let of_tokens = Tensor::from_data(TensorData::new(of_tokens, [self.target_tokens]), &self.targets.device());
+        Self { weights: Some(of_tokens), ..self }
     }
 }
 
@@ -259,14 +272,19 @@ impl RnnSearch {
         objective: &Objective,
         mut dropout: Option<&mut Dropout>,
     ) -> Loss {
-        let draws = match (&self.attention, dropout.as_deref_mut()) {
+        let draws = self.draws(batch, dropout.as_deref_mut());
+        self.loss_of_draws(batch, config, objective, dropout, &draws)
+    }
+
+    /// What attention leaves to chance while training.
+    fn draws(&self, batch: &Batch, dropout: Option<&mut Dropout>) -> Vec<Draw> {
+        match (&self.attention, dropout) {
             (Some(attention), Some(random)) => {
                 let size = [batch.previous.len(), batch.padding.lengths().len(), batch.source.ids.len()];
                 attention.draws(size, random, &self.output_bias.val().device())
             }
             _ => Vec::new(),
-        };
-        self.loss_of_draws(batch, config, objective, dropout, &draws)
+        }
     }
 
     /// The loss of a batch with given random choices of attention.
@@ -282,13 +300,8 @@ impl RnnSearch {
         let terms = &objective.alignment;
         let wanted = terms.any(batch.guide.is_some());
         let taught = self.teach(batch, config, wanted, &mut lookups, dropout.as_deref_mut(), draws);
-        let [tgt_len, sentences, units] = taught.readout.dims();
-        let readout = match dropout {
-            Some(d) => d.sequence(taught.readout, config.dropout.readout, config.dropout.variational),
-            None => taught.readout,
-        };
-        let readout = readout.reshape([tgt_len * sentences, units]);
-        let readout = if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) };
+        let [tgt_len, sentences, _] = taught.readout.dims();
+        let readout = real_readout(taught.readout, batch, config, dropout);
         let tries = match (&taught.alignments, taught.picked) {
             (Some(alignments), Some(picked)) => {
                 let rewards = self.token_log_probs(readout.clone(), batch).reshape([tgt_len, sentences]);
@@ -297,7 +310,8 @@ impl RnnSearch {
             _ => None,
         };
         let (weight, bias) = (self.output_weight(), self.output_bias.val());
-        let nats = output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing);
+        let nats =
+            output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing, batch.weights.clone());
         let alignment = taught.alignments.filter(|_| wanted).map(|alignments| {
             let guide = batch.guide.as_ref().filter(|_| terms.guided > 0.0);
             terms.loss(&alignments, guide, &batch.source.padding.real().swap_dims(0, 1))
@@ -307,6 +321,50 @@ impl RnnSearch {
             (Some(tries), Some(hard)) => tries.teach(loss, hard, &config.attention_options),
             _ => loss,
         }
+    }
+
+    /// log p of every target sentence, without gradients. `dropout` is given while training.
+    pub fn sentence_log_probs(
+        &self,
+        batch: &Batch,
+        config: &ModelConfig,
+        mut dropout: Option<&mut Dropout>,
+    ) -> Vec<f64> {
+        let draws = self.draws(batch, dropout.as_deref_mut());
+        let taught = self.teach(batch, config, false, &mut Lookups::default(), dropout.as_deref_mut(), &draws);
+        let [_, sentences, _] = taught.readout.dims();
+        let readout = real_readout(taught.readout, batch, config, dropout);
+        let of_tokens = self.token_log_probs(readout, batch).into_data().try_into_vec::<f32>().expect("32-bit floats");
+        let mut sums = vec![0.0; sentences];
+        of_tokens.iter().enumerate().for_each(|(place, log_prob)| sums[place % sentences] += f64::from(*log_prob));
+        sums
+    }
+
+    /// A batch where a share of the previous words are the model's own: see [`ScheduledSamplingConfig`].
+    ///
+    /// [`ScheduledSamplingConfig`]: rnnsearch_config::ScheduledSamplingConfig
+    pub fn tell_own_words(&self, batch: Batch, config: &ModelConfig, share: f64, random: &mut Dropout) -> Batch {
+        if share == 0.0 {
+            return batch;
+        }
+        let sentences = batch.padding.lengths().len();
+        // Of the flattened `[tgt_len, batch]` previous words those that are told anew; the first of a sentence is `<s>`.
+        let real = (sentences..batch.previous.ids().len())
+            .filter(|place| place / sentences < batch.padding.lengths()[place % sentences]);
+        let chosen = random.uniform(batch.previous.ids().len());
+        let places: Vec<usize> = real.filter(|&place| f64::from(chosen[place]) < share).collect();
+        let taught = self.teach(&batch, config, false, &mut Lookups::default(), None, &[]);
+        let [tgt_len, _, units] = taught.readout.dims();
+        let readout = taught.readout.detach().reshape([tgt_len * sentences, units]);
+        let mut ids = batch.previous.ids().to_vec();
+        for places in places.chunks(SCORED_ROWS) {
+            let before: Vec<i32> = places.iter().map(|place| (place - sentences) as i32).collect();
+            let probs = self.log_probs(readout.clone().select(0, integers(&before, &readout.device()))).exp();
+            let probs = probs.into_data().try_into_vec::<f32>().expect("32-bit floats");
+            let rows = probs.chunks_exact(probs.len() / places.len()).zip(random.uniform(places.len()));
+            places.iter().zip(rows).for_each(|(&place, (probs, point))| ids[place] = drawn(probs, point) as i32);
+        }
+        Batch { previous: Ids::new(&ids, sentences, &readout.device()), ..batch }
     }
 
     /// log p of every target token, without a gradient, 0 at padding: `[tgt_len * batch]`. `readout` is t_i of the real tokens.
@@ -349,7 +407,7 @@ impl RnnSearch {
     ) -> Annotations {
         let embedded = lookups.embed(SOURCE_EMBEDDING, self.source_embedding.val(), &source.ids);
         let embedded = match dropout.as_deref_mut() {
-            Some(d) => d.sequence(embedded, config.dropout.embedding, config.dropout.variational),
+            Some(d) => drop_words(d, embedded, config.dropout.source_words, &config.dropout),
             None => embedded,
         };
         self.encoder.forward(embedded, &source.padding, config, dropout)
@@ -447,7 +505,7 @@ impl RnnSearch {
         let start = self.start_from(annotations, &batch.source.padding, config);
         let embedded = lookups.embed(self.target_table(), self.target_embedding(), &batch.previous);
         let embedded = match dropout.as_deref_mut() {
-            Some(d) => d.sequence(embedded, config.dropout.embedding, config.dropout.variational),
+            Some(d) => drop_words(d, embedded, config.dropout.target_words, &config.dropout),
             None => embedded,
         };
         let lesson = Lesson { embedded, start, padding: &batch.padding, draws, alignments };
@@ -565,6 +623,34 @@ impl RnnSearch {
             None => self.target_embedding().transpose(),
         }
     }
+}
+
+/// t_i of the real target tokens, `[tokens, l]`.
+fn real_readout(readout: Tensor<3>, batch: &Batch, config: &ModelConfig, dropout: Option<&mut Dropout>) -> Tensor<2> {
+    let [tgt_len, sentences, units] = readout.dims();
+    let readout = match dropout {
+        Some(d) => d.sequence(readout, config.dropout.readout, config.dropout.variational),
+        None => readout,
+    };
+    let readout = readout.reshape([tgt_len * sentences, units]);
+    if batch.padding.is_full() { readout } else { readout.select(0, batch.real.clone()) }
+}
+
+/// The word at a point of [0, 1) where each has a stretch as long as it is probable.
+fn drawn(probs: &[f32], point: f32) -> usize {
+    let mut sum = 0.0;
+    let beyond = |prob: &f32| {
+        sum += f64::from(*prob);
+        sum > f64::from(point)
+    };
+    // The sum may stay below 1 by rounding.
+    probs.iter().position(beyond).unwrap_or_else(|| probs.iter().rposition(|prob| *prob > 0.0).unwrap_or(0))
+}
+
+/// Drops units of embedded words, and whole words.
+fn drop_words(dropout: &mut Dropout, embedded: Tensor<3>, words: f64, rates: &DropoutConfig) -> Tensor<3> {
+    let embedded = dropout.sequence(embedded, rates.embedding, rates.variational);
+    dropout.positions(embedded, words)
 }
 
 /// The size of what the decoder sees at a step: both directions with attention, the forward one without.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
+use rnnsearch_config::{ModelConfig, Part};
 
 use crate::{ModelSettings, RnnSearch};
 
@@ -61,6 +62,21 @@ pub(crate) fn dense_gradients(model: &RnnSearch, tape: &mut Gradients) -> BTreeM
     let mut collector = GradientCollector { path: Vec::new(), tape, gradients: BTreeMap::new() };
     model.visit(&mut collector);
     collector.gradients
+}
+
+/// Whether a parameter belongs to a part of a model; a table that is shared belongs to all parts that use it.
+pub fn belongs(name: &str, part: Part, config: &ModelConfig) -> bool {
+    let first = name.split('.').next().unwrap_or(name);
+    let target_table = if config.share_embeddings { "source_embedding" } else { "target_embedding" };
+    match part {
+        Part::SourceEmbedding => first == "source_embedding",
+        Part::TargetEmbedding => first == target_table,
+        Part::Encoder => first == "encoder",
+        Part::Attention => first == "attention",
+        Part::Decoder => ["bridge", "decoder"].contains(&first),
+        Part::Readout => first == "readout",
+        Part::Output => first == "output" || (config.tie_output && first == target_table),
+    }
 }
 
 /// The model with its parameters replaced by those given.

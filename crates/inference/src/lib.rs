@@ -25,7 +25,7 @@ mod tensors;
 mod translator;
 mod units;
 
-pub use consensus::Utility;
+pub use consensus::agreement;
 pub use error::{InferenceError, RequestError};
 pub use forced::Forced;
 pub use glossary::{Glossary, GlossaryError};
@@ -34,6 +34,7 @@ pub use model_file::{FORMAT, Model};
 pub use protect::Protect;
 pub use ranking::{Ranking, coverage_of};
 pub use required::{Phrase, Required, Spelling};
+pub use rnnsearch_config::Utility;
 pub use rnnsearch_corpus::files;
 pub use sampling::Sampling;
 pub use search::{Constraints, Diversity, Hypothesis, SearchOptions};

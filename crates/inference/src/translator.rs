@@ -9,6 +9,7 @@ use rnnsearch_alignment::{Alignment, Link, Segmentation, Sentence, Token};
 use rnnsearch_config::{Attention, Config, Reading, TranslationConfig};
 use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
+use crate::consensus::order;
 use crate::decoding::Engine;
 use crate::forced::force;
 use crate::required::{Phrase, Required};
@@ -332,7 +333,17 @@ impl Translator {
         let Some(utility) = options.consensus else { return hypotheses.iter().take(n_best).map(candidate).collect() };
         let all: Vec<Candidate> = hypotheses.iter().map(candidate).collect();
         let texts: Vec<&str> = all.iter().map(|candidate| candidate.text.as_str()).collect();
-        utility.order(&texts).into_iter().take(n_best).map(|place| all[place].clone()).collect()
+        order(utility, &texts).into_iter().take(n_best).map(|place| all[place].clone()).collect()
+    }
+
+    /// The words of translations that a search finds for sources, each a non-empty list of ids that ends with `</s>`; those alone that the
+    /// model ended, each with its `</s>`.
+    pub fn search_ids(&self, sources: &[&[u32]], options: &SearchOptions) -> Vec<Vec<Vec<u32>>> {
+        let free = Constraints::default();
+        let found = search(&self.engine, sources, &vec![&free; sources.len()], options);
+        let ended =
+            |hypothesis: Hypothesis| hypothesis.finished.then(|| hypothesis.ids.iter().copied().chain([EOS]).collect());
+        found.into_iter().map(|hypotheses| hypotheses.into_iter().filter_map(ended).collect()).collect()
     }
 
     /// At which step the model was taught to tell where a word looks.

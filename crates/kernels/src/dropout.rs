@@ -10,7 +10,7 @@ use rayon::prelude::*;
 const CHUNK: usize = 1 << 13;
 
 /// A stream of dropout masks and other random numbers that depends on its seed alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Dropout {
     random: ChaCha8Rng,
 }
@@ -67,6 +67,16 @@ impl Dropout {
         sequence * mask
     }
 
+    /// Drops whole positions of a sequence `[len, batch, features]`.
+    pub fn positions(&mut self, sequence: Tensor<3>, rate: f64) -> Tensor<3> {
+        if rate == 0.0 {
+            return sequence;
+        }
+        let [len, batch, _] = sequence.dims();
+        let mask = self.mask([len, batch, 1], rate, &sequence.device());
+        sequence * mask
+    }
+
     /// Masks for the previous state of a recurrence over `len` positions: `[len or 1, batch, n]`, none at rate 0.
     pub fn recurrent(&mut self, len: usize, initial: &Tensor<2>, rate: f64, variational: bool) -> Option<Tensor<3>> {
         let [batch, n] = initial.dims();
@@ -92,6 +102,17 @@ mod tests {
         let mean = first.iter().sum::<f32>() / size as f32;
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         assert_ne!(bits([size], &mut Dropout::new(1, 3)), first);
+    }
+
+    #[test]
+    fn positions_are_dropped_whole() {
+        let ones = Tensor::<3>::ones([5, 40, 3], &Device::flex());
+        let dropped = Dropout::new(1, 2).positions(ones.clone(), 0.5).try_into_vec_as::<f32>().unwrap();
+        assert!(dropped.chunks(3).all(|word| word == [0.0; 3] || word == [2.0; 3]));
+        let kept = dropped.iter().filter(|value| **value > 0.0).count() as f64 / dropped.len() as f64;
+        assert!((kept - 0.5).abs() < 0.12, "{kept}");
+        let same = Dropout::new(1, 2).positions(ones, 0.0).try_into_vec_as::<f32>().unwrap();
+        assert!(same.iter().all(|&value| value == 1.0));
     }
 
     #[test]

@@ -142,13 +142,14 @@ pub(crate) fn output_loss(
     bias: Tensor<1>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    weights: Option<Tensor<1>>,
 ) -> Tensor<1> {
     let targets = targets.into_data().iter::<i64>().map(|word| word as usize).collect();
     Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_loss(
         readout.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
-        LossForm { targets, smoothing: smoothing as f32 },
+        LossForm { targets, smoothing: smoothing as f32, weights: weights.map(on_host) },
     ))
 }
 
@@ -168,9 +169,9 @@ fn lengths_of(padding: &Padding) -> Option<Vec<usize>> {
     (!padding.is_full()).then(|| padding.lengths().to_vec())
 }
 
-/// A mask's elements: it has no gradient.
-fn on_host(mask: Tensor<3>) -> Vec<f32> {
-    mask.into_data().try_into_vec().expect("a mask of 32-bit floats")
+/// The elements of a mask or of weights: they have no gradient.
+fn on_host<const D: usize>(constant: Tensor<D>) -> Vec<f32> {
+    constant.into_data().try_into_vec().expect("a tensor of 32-bit floats")
 }
 
 /// b_u, or a tensor that stands for none: the operations take the same number of tensors for both.

@@ -175,15 +175,18 @@ pub fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWeights) -
 ///
 /// `readout` is t_i of every real target token, `[tokens, l]`; `weight` is W_o, `[l, vocabulary]`. With `smoothing` ε the
 /// target distribution is (1 - ε) at the target word and ε shared by all words equally.
+///
+/// `weights` are what the cross-entropy of each token is multiplied by, `[tokens]`; none for 1. They have no gradient.
 pub fn output_loss(
     readout: Tensor<2>,
     weight: Tensor<2>,
     bias: Tensor<1>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    weights: Option<Tensor<1>>,
 ) -> Tensor<1> {
     match kernel_of(&readout.device()) {
-        Kernel::Fused => fused::output_loss(readout, weight, bias, targets, smoothing),
-        Kernel::Plain => plain::output_loss(readout, weight, bias, targets, smoothing),
+        Kernel::Fused => fused::output_loss(readout, weight, bias, targets, smoothing, weights),
+        Kernel::Plain => plain::output_loss(readout, weight, bias, targets, smoothing, weights),
     }
 }

@@ -165,16 +165,24 @@ pub fn output_loss(
     bias: Tensor<1>,
     targets: Tensor<1, Int>,
     smoothing: f64,
+    weights: Option<Tensor<1>>,
 ) -> Tensor<1> {
     let [tokens, _] = readout.dims();
     let [_, vocabulary] = weight.dims();
     let log_probs = log_softmax(readout.matmul(weight) + bias.unsqueeze(), 1);
-    let target = log_probs.clone().gather(1, targets.reshape([tokens, 1])).sum();
-    if smoothing == 0.0 {
-        return target.neg();
-    }
-    let all = log_probs.sum().mul_scalar(smoothing / vocabulary as f64);
-    (target.mul_scalar(1.0 - smoothing) + all).neg()
+    let target = log_probs.clone().gather(1, targets.reshape([tokens, 1])).reshape([tokens]);
+    let agreement = match smoothing == 0.0 {
+        true => target,
+        false => {
+            let all = log_probs.sum_dim(1).reshape([tokens]).mul_scalar(smoothing / vocabulary as f64);
+            target.mul_scalar(1.0 - smoothing) + all
+        }
+    };
+    let agreement = match weights {
+        Some(weights) => agreement * weights,
+        None => agreement,
+    };
+    agreement.sum().neg()
 }
 
 /// Position `i` of a sequence, `[batch, features]`.

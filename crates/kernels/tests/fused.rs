@@ -242,15 +242,17 @@ fn loss_equals_plain() {
     let mut numbers = Numbers(3);
     for (size, vocabulary, tokens) in [(1, 2, 1), (7, 17, 5), (33, 1000, 65), (64, 65, 200)] {
         let targets: Vec<i32> = (0..tokens).map(|_| numbers.within(0, vocabulary) as i32).collect();
-        for smoothing in [0.0, 0.1] {
+        for (smoothing, weighted) in [(0.0, false), (0.1, false), (0.0, true), (0.1, true)] {
             for (name, device) in devices() {
+                let weights = weighted.then(|| numbers.tensor([tokens], 1.0, &device).detach());
                 let readout = numbers.tensor([tokens, size], 1.0, &device);
                 let weight = numbers.tensor([size, vocabulary], 1.0, &device);
                 let bias = numbers.tensor([vocabulary], 1.0, &device);
                 let targets: Tensor<1, Int> = Tensor::from_data(targets.as_slice(), &device);
-                let [fused, plain] = [output_loss, plain::output_loss]
-                    .map(|run| run(readout.clone(), weight.clone(), bias.clone(), targets.clone(), smoothing));
-                let case = format!("{name} {size} {vocabulary} {tokens} smoothing {smoothing}");
+                let [fused, plain] = [output_loss, plain::output_loss].map(|run| {
+                    run(readout.clone(), weight.clone(), bias.clone(), targets.clone(), smoothing, weights.clone())
+                });
+                let case = format!("{name} {size} {vocabulary} {tokens} smoothing {smoothing} weighted {weighted}");
                 compare(&case, fused, plain, &[("readout", &readout), ("weight", &weight), ("bias", &bias)]);
             }
         }
@@ -283,7 +285,7 @@ fn loss_in_a_larger_expression() {
         let bias: Tensor<1> = numbers.tensor([9], 1.0, &device);
         let targets: Tensor<1, Int> = Tensor::from_data([3, 0, 8, 8], &device);
         let [fused, plain] = [output_loss, plain::output_loss].map(|run| {
-            let loss = run(readout.clone(), weight.clone(), bias.clone(), targets.clone(), 0.1) / 4.0;
+            let loss = run(readout.clone(), weight.clone(), bias.clone(), targets.clone(), 0.1, None) / 4.0;
             loss.clone() * loss + weight.clone().sum()
         });
         compare(name, fused, plain, &[("readout", &readout), ("weight", &weight)]);

@@ -181,6 +181,14 @@ fn output_with_gradients(bencher: Bencher, n: usize) {
     let vocabulary = n * 8000 / 256;
     let (readout, weight, bias) = (numbers(TOKENS * n), numbers(n * vocabulary), numbers(vocabulary));
     let targets: Vec<usize> = (0..TOKENS).map(|i| i * 7919 % vocabulary).collect();
-    let output = Output { size: n, readout: &readout, weight: &weight, bias: &bias, targets: &targets, smoothing: 0.1 };
+    let output = Output {
+        size: n,
+        readout: &readout,
+        weight: &weight,
+        bias: &bias,
+        targets: &targets,
+        smoothing: 0.1,
+        weights: None,
+    };
     bencher.counter(operations(TOKENS, n, 3 * vocabulary)).bench_local(|| black_box(&output).loss_and_gradients());
 }

@@ -24,6 +24,8 @@ pub struct Output<'a> {
     pub targets: &'a [usize],
     /// ε of label smoothing: the target distribution is 1 - ε at the target word and ε shared by all words.
     pub smoothing: f32,
+    /// What the cross-entropy of every target token is multiplied by; none for 1.
+    pub weights: Option<&'a [f32]>,
 }
 
 /// The gradients of a loss with respect to all that enters an [`Output`], in its shapes.
@@ -77,10 +79,17 @@ impl Output<'_> {
             let from = slice * tokens;
             let readout = &self.readout[from * self.size..(from + targets.len()) * self.size];
             let mut logits = weight.product_of(Matrix::new(readout, targets.len(), self.size));
-            let rows = logits.par_chunks_exact_mut(vocabulary).zip(losses).zip(targets);
+            let rows = logits.par_chunks_exact_mut(vocabulary).zip(&mut *losses).zip(targets);
             rows.for_each(|((logits, loss), target)| {
                 *loss = vector::cross_entropy(logits, self.bias, *target, self.smoothing);
             });
+            if let Some(weights) = self.weights {
+                let rows = logits.par_chunks_exact_mut(vocabulary).zip(losses).zip(&weights[from..]);
+                rows.for_each(|((d_logits, loss), weight)| {
+                    *loss *= weight;
+                    d_logits.iter_mut().for_each(|d_logit| *d_logit *= weight);
+                });
+            }
             visit(from, &logits);
         }
         losses.iter().map(|loss| f64::from(*loss)).sum()

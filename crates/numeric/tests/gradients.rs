@@ -296,7 +296,8 @@ fn readout() {
 #[test]
 fn output() {
     let (size, vocabulary, targets) = (3, 11, [0usize, 10, 4, 4]);
-    for smoothing in [0.0, 0.1] {
+    let weights = [0.5_f32, -2.0, 0.0, 1.5];
+    for (smoothing, weights) in [(0.0, None), (0.1, None), (0.1, Some(&weights[..]))] {
         let define = |x: &[Vec<f64>]| -> f64 {
             let token = |(t, target): (usize, &usize)| {
                 let logits: Vec<f64> = times(&x[0][t * size..][..size], &x[1], vocabulary, 0, vocabulary)
@@ -306,14 +307,15 @@ fn output() {
                     .collect();
                 let log_sum = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
                 let mean = logits.iter().map(|l| l - log_sum).sum::<f64>() / vocabulary as f64;
-                -(1.0 - smoothing) * (logits[*target] - log_sum) - smoothing * mean
+                let weight = weights.map_or(1.0, |weights| f64::from(weights[t]));
+                -weight * ((1.0 - smoothing) * (logits[*target] - log_sum) + smoothing * mean)
             };
             targets.iter().enumerate().map(token).sum()
         };
         let inputs = [numbers(targets.len() * size, 1), numbers(size * vocabulary, 2), numbers(vocabulary, 3)];
         let x = inputs.each_ref().map(|x| narrow(x));
-        let output =
-            Output { size, readout: &x[0], weight: &x[1], bias: &x[2], targets: &targets, smoothing: smoothing as f32 };
+        let (readout, weight, bias) = (&x[0], &x[1], &x[2]);
+        let output = Output { size, readout, weight, bias, targets: &targets, smoothing: smoothing as f32, weights };
         let (loss, d) = output.loss_and_gradients();
         assert!((loss - define(&inputs)).abs() < 1e-5);
         assert_eq!(loss, output.loss());

@@ -133,7 +133,15 @@ fn loss_on_threads_and_in_slices() {
     let (readout, weight) = (numbers(tokens * size, 1, 1.0), numbers(size * vocabulary, 2, 1.0));
     let bias = numbers(vocabulary, 3, 1.0);
     let targets: Vec<usize> = (0..tokens).map(|i| i * 7919 % vocabulary).collect();
-    let output = Output { size, readout: &readout, weight: &weight, bias: &bias, targets: &targets, smoothing: 0.1 };
+    let output = Output {
+        size,
+        readout: &readout,
+        weight: &weight,
+        bias: &bias,
+        targets: &targets,
+        smoothing: 0.1,
+        weights: None,
+    };
     same_on_all_threads(|| {
         let (loss, d) = output.loss_and_gradients();
         (loss, d.readout, d.weight, d.bias)
@@ -155,7 +163,15 @@ fn loss_in_16_bits() {
     let (readout, weight) = (numbers(tokens * size, 1, 1.0), numbers(size * vocabulary, 2, 0.5));
     let bias = numbers(vocabulary, 3, 1.0);
     let targets: Vec<usize> = (0..tokens).map(|i| i * 7919 % vocabulary).collect();
-    let output = Output { size, readout: &readout, weight: &weight, bias: &bias, targets: &targets, smoothing: 0.1 };
+    let output = Output {
+        size,
+        readout: &readout,
+        weight: &weight,
+        bias: &bias,
+        targets: &targets,
+        smoothing: 0.1,
+        weights: None,
+    };
     let (expected, wanted) = output.loss_and_gradients();
     let in_16_bits = || with_precision(Precision::Float16, || output.loss_and_gradients());
     same_on_all_threads(|| {

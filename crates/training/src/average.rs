@@ -120,8 +120,13 @@ mod tests {
         let mut learner = Learner::new(RnnSearch::new(&settings, 1, &device), optimizer, Average::of(&config.training));
         for update in 1..=UPDATES {
             let batch = workload.batch(update as usize, &device);
-            let (_, gradients) =
-                learner.gradients([&batch], batch.target_tokens, &config, &objective(&config.training, 0), update);
+            let (_, gradients) = learner.gradients(
+                [batch.clone().into()],
+                batch.target_tokens,
+                &config,
+                &objective(&config.training, 0),
+                update,
+            );
             learner.step(gradients, &Update { scale: 1.0, learning_rate: 0.01 });
             learner.add_to_average(update);
             if settled {

@@ -109,6 +109,9 @@ pub(crate) struct Window {
     pub nats: f64,
     /// What is added for the sake of the alignments.
     pub alignment: Option<Exact>,
+    /// The risk of translations.
+    #[serde(default)]
+    pub risk: Option<Exact>,
     pub tokens: usize,
 }
 
@@ -116,8 +119,11 @@ impl Window {
     /// Adds the losses of an update over so many target tokens.
     pub fn add(&mut self, losses: Losses, tokens: usize) {
         self.nats += losses.nats;
-        let so_far = self.alignment.map_or(0.0, |Exact(nats)| nats);
-        self.alignment = losses.alignment.map(|nats| Exact(so_far + nats)).or(self.alignment);
+        let sum = |so_far: Option<Exact>, loss: Option<f64>| {
+            loss.map(|loss| Exact(so_far.map_or(0.0, |Exact(sum)| sum) + loss)).or(so_far)
+        };
+        self.alignment = sum(self.alignment, losses.alignment);
+        self.risk = sum(self.risk, losses.risk);
         self.tokens += tokens;
     }
 }
@@ -433,7 +439,7 @@ mod tests {
         let parameters = BTreeMap::from([("a".to_string(), (vec![2, 1], vec![1.5, -2.0]))]);
         let averages = BTreeMap::from([("a".to_string(), vec![vec![1.0, 2.0], vec![3.0, 4.0]])]);
         let best = Best { update, loss: 0.1 + 0.2, bleu: f64::NAN, chrf: f64::INFINITY };
-        let window = Window { nats: 1e300 / 3.0, alignment: Some(Exact(0.1 + 0.7)), tokens: 7 };
+        let window = Window { nats: 1e300 / 3.0, alignment: Some(Exact(0.1 + 0.7)), risk: None, tokens: 7 };
         let position = Position {
             update,
             optimizer_updates: update,
@@ -450,7 +456,7 @@ mod tests {
     fn an_update_without_links_takes_nothing_from_the_sum() {
         let mut window = Window::default();
         let mut add = |nats, alignment| {
-            window.add(Losses { nats, alignment }, 4);
+            window.add(Losses { nats, alignment, risk: None }, 4);
             window.alignment.map(|Exact(nats)| nats)
         };
         assert_eq!(add(1.0, None), None);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::prelude::*;
-use rnnsearch_decoder::{Gradient, Loss, RnnSearch};
+use rnnsearch_config::{ModelConfig, Part};
+use rnnsearch_decoder::{Gradient, Loss, RnnSearch, belongs};
 use rnnsearch_kernels::adam::norm;
 
 /// Gradients by parameter.
@@ -26,6 +27,12 @@ impl Gradients {
             };
             self.by_name.insert(name, sum);
         }
+    }
+
+    /// Without those of the parts of the model that are not to change.
+    pub fn without(mut self, frozen: &[Part], config: &ModelConfig) -> Self {
+        self.by_name.retain(|name, _| !frozen.iter().any(|&part| belongs(name, part, config)));
+        self
     }
 
     /// The length of all gradients as one vector.

@@ -18,6 +18,7 @@ mod observer;
 mod optimizer;
 mod origin;
 mod rehearsal;
+mod risk;
 mod run_folder;
 mod schedule;
 mod state;

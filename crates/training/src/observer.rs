@@ -58,6 +58,9 @@ pub struct Progress {
     /// What is added to it for the sake of the alignments, if anything is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment_loss: Option<f64>,
+    /// The mean risk of translations, from 0 to 1, where it is what is learnt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<f64>,
     /// Length of the gradient of the last update, before it was clipped.
     pub gradient_norm: f64,
     /// The learning rate of the last update.
@@ -154,6 +157,9 @@ impl fmt::Display for Progress {
         write!(f, "epoch {epoch}, update {update}: loss {loss:.4} nats/token, ")?;
         if let Some(loss) = self.alignment_loss {
             write!(f, "alignments {loss:.4}, ")?;
+        }
+        if let Some(risk) = self.risk {
+            write!(f, "risk {risk:.4}, ")?;
         }
         write!(f, "{tokens_per_second:.0} tokens/s, ")?;
         write!(f, "rate {learning_rate:.3e}, gradient {gradient_norm:.2}")

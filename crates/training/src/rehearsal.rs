@@ -68,7 +68,7 @@ impl<'a> Rehearsal<'a> {
         let batch = &self.batches[self.updates as usize % BATCHES];
         let objective = objective(training, 0);
         let (losses, gradients) =
-            self.learner.gradients([batch], batch.target_tokens, self.config, &objective, self.updates);
+            self.learner.gradients([batch.clone().into()], batch.target_tokens, self.config, &objective, self.updates);
         let scale = clip(gradients.norm(), training.clip_norm);
         self.learner.step(gradients, &Update { scale, learning_rate: training.optimizer.learning_rate });
         losses.nats / batch.target_tokens as f64

@@ -125,7 +125,8 @@ impl Events {
             scalar("training/tokens_per_second", progress.tokens_per_second),
         ];
         let alignment = progress.alignment_loss.map(|loss| scalar("training/alignment_loss", loss));
-        let values: Vec<Vec<u8>> = values.into_iter().chain(alignment).collect();
+        let risk = progress.risk.map(|risk| scalar("training/risk", risk));
+        let values: Vec<Vec<u8>> = values.into_iter().chain(alignment).chain(risk).collect();
         self.event(progress.update, &summary(&values))
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::prelude::*;
 use rnnsearch_config::Config;
+use rnnsearch_decoder::{Values, parameters};
 use rnnsearch_inference::Model;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -235,6 +236,74 @@ fn a_training_that_teaches_alignments_may_stop_too() {
     let expected = stop_after_any_update(&settings, 12);
     let told = expected.metrics.iter().filter(|line| line["alignment_loss"].as_f64().is_some_and(|loss| loss > 0.0));
     assert_eq!(told.count(), 2);
+}
+
+#[test]
+fn words_that_are_cut_dropped_and_told_anew_may_stop_too() {
+    let settings = [
+        "tokenizer.kind=bpe",
+        "tokenizer.vocabulary=272",
+        "training.bpe_dropout=0.4",
+        "training.scheduled_sampling.rate=0.5",
+        "training.scheduled_sampling.warmup=8",
+        "model.dropout.source_words=0.1",
+        "model.dropout.target_words=0.2",
+    ];
+    let all = stop_after_any_update(&settings, 12);
+    for (number, setting) in settings.iter().enumerate().skip(2) {
+        let without: Vec<&str> = settings.iter().filter(|other| *other != setting).copied().collect();
+        // A warm-up of nothing is a mistake.
+        let without = if number == 3 { &without[..3] } else { &without[..] };
+        assert!(undisturbed(without).model != all.model, "{setting} does nothing");
+    }
+}
+
+#[test]
+fn a_training_that_learns_from_risk_may_stop_too() {
+    let settings = ["training.minimum_risk.samples=4", "training.minimum_risk.likelihood=0.1", "training.max_epochs=4"];
+    let expected = stop_after_any_update(&settings, 16);
+    let risks: Vec<f64> = expected.metrics.iter().filter_map(|line| line["risk"].as_f64()).collect();
+    assert!(risks.len() == 3 && risks.iter().all(|risk| (0.0..1.0).contains(risk)), "{risks:?}");
+}
+
+/// Of a model that knows something.
+#[test]
+fn risk_falls() {
+    let steady = ["model.dropout.embedding=0", "model.dropout.hidden=0", "model.dropout.readout=0"];
+    let mut knowing = Place::new(&[&steady[..], &["training.max_epochs=60"]].concat());
+    knowing.train(Start::New, None).unwrap();
+    let from = format!("training.from={:?}", knowing.run());
+    let risky = ["training.minimum_risk.samples=12", "training.minimum_risk.utility=chrf", "training.max_epochs=60"];
+    let mut place = Place::new(&[&steady[..], &risky, &[&from]].concat());
+    place.train(Start::New, None).unwrap();
+    let risks: Vec<f64> = place.results().metrics.iter().filter_map(|line| line["risk"].as_f64()).collect();
+    let mean = |risks: &[f64]| risks.iter().sum::<f64>() / risks.len() as f64;
+    let [first, last] = [mean(&risks[..8]), mean(&risks[risks.len() - 8..])];
+    assert!(last < 0.8 * first, "{first} to {last}: {risks:?}");
+}
+
+#[test]
+fn frozen_parts_stay_as_they_were() {
+    let mut place = Place::new(&[]);
+    place.train(Start::New, None).unwrap();
+    let before = parameters_of(&place);
+    let from = format!("training.from={:?}", place.run());
+    for (parts, expected) in [
+        ("[\"source-embedding\", \"encoder\"]", &["source_embedding", "encoder"][..]),
+        ("[\"decoder\", \"target-embedding\"]", &["bridge", "decoder", "target_embedding"]),
+        ("[\"attention\", \"readout\", \"output\"]", &["attention", "readout", "output"]),
+    ] {
+        let mut place = Place::new(&[&from, &format!("training.freeze={parts}"), "training.max_epochs=1"]);
+        place.train(Start::New, None).unwrap();
+        for (name, values) in parameters_of(&place) {
+            let frozen = expected.contains(&name.split('.').next().unwrap());
+            assert_eq!(values == before[&name], frozen, "{name} with {parts} frozen");
+        }
+    }
+}
+
+fn parameters_of(place: &Place) -> BTreeMap<String, Values> {
+    parameters(&Model::load(&place.run()).unwrap().network(&Device::flex()))
 }
 
 /// Neither links that are learnt nor the seed that they follow from are text.

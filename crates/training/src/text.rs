@@ -42,7 +42,10 @@ impl Text {
         }
         if !run.is_resumed() {
             notes.warn(overlap.warning());
-            notes.warn(unseen_words(&dataset, &vocabularies));
+            // Words that are cut anew for every update are made of all the sub-words there are.
+            if config.training.bpe_dropout == 0.0 {
+                notes.warn(unseen_words(&dataset, &vocabularies));
+            }
         }
         let hash = hash_of(hasher, &dataset, &vocabularies);
         Ok(Self { vocabularies, dataset, validation, hash })

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use burn::prelude::*;
 use rnnsearch_config::{Config, Reading, TrainingConfig};
-use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, Dataset, Vocabularies};
+use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, BpeDropout, Dataset, Vocabularies};
 use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch};
 use rnnsearch_inference::Model;
 use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
@@ -17,11 +17,12 @@ use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Occasion, Position, Window, prune};
 use crate::exact::Exact;
 use crate::gradients::Gradients;
-use crate::learner::{Learner, Losses, clip, objective};
+use crate::learner::{Learner, Lesson, Losses, clip, objective};
 use crate::memory::{Memory, available};
 use crate::notes::Notes;
 use crate::optimizer::{Optimizer, Update};
 use crate::origin::origin;
+use crate::risk::{self, Costs};
 use crate::state::Reached;
 use crate::tensorboard::Board;
 use crate::text::Text;
@@ -95,6 +96,7 @@ struct Trainer<'a> {
     observer: &'a mut dyn Observer,
     vocabularies: Vocabularies,
     dataset: Dataset,
+    bpe_dropout: Option<BpeDropout>,
     validation: Option<Validation>,
     learner: Learner,
     position: Position,
@@ -160,6 +162,7 @@ impl<'a> Trainer<'a> {
             vocabularies: (settings.source_words, settings.target_words),
         });
         let mut trainer = Self {
+            bpe_dropout: BpeDropout::new(&vocabularies, config.training.bpe_dropout),
             config,
             run,
             device,
@@ -249,21 +252,25 @@ impl<'a> Trainer<'a> {
 
     /// One update of the weights, from the next batch or batches of an epoch. Returns whether there is any point in going on from it.
     fn update(&mut self, plan: &BatchPlan) -> Result<bool, TrainingError> {
-        let Self { config, dataset, tracked, position, .. } = self;
+        let (config, position) = (self.config, &mut self.position);
         let training = &config.training;
         // With other settings an epoch may have fewer batches than it had when the checkpoint gone on from was written.
         position.batch = position.batch.min(plan.len() - 1);
         let batches = position.batch..plan.len().min(position.batch + training.accumulate);
         (position.update, position.batch, position.is_best) = (position.update + 1, batches.end, false);
-        let parts: Vec<&[u32]> =
-            batches.flat_map(|batch| BatchPlan::parts(dataset, plan.batch(batch), training.max_batch_tokens)).collect();
-        let tokens = parts.concat().iter().map(|&index| dataset.target_len(index)).sum();
-        let parts = parts.into_iter().map(|indices| {
-            let padded = PaddedBatch::new(dataset, indices);
-            guided(to_device(&padded, tracked), &padded, training, tracked)
+        let (mut parts, mut tokens) = (Vec::new(), 0);
+        for batch in batches {
+            let (more, of_targets) = self.padded(plan.batch(batch));
+            parts.extend(more);
+            tokens += of_targets;
+        }
+        let tracked = &self.tracked;
+        let lessons = parts.into_iter().map(|(padded, costs)| {
+            let batch = guided(to_device(&padded, tracked), &padded, training, tracked);
+            Lesson { batch, costs }
         });
-        let objective = objective(training, position.epoch);
-        let (losses, gradients) = self.learner.gradients(parts, tokens, config, &objective, position.update);
+        let (objective, update) = (objective(training, self.position.epoch), self.position.update);
+        let (losses, gradients) = self.learner.gradients(lessons, tokens, config, &objective, update);
         let norm = gradients.norm();
         if losses.is_finite() && norm.is_finite() {
             self.learn(gradients, norm, losses, tokens, plan.len())?;
@@ -279,6 +286,26 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(self.position.skipped < training.recovery.after)
+    }
+
+    /// A batch in parts that are worked through one after the other, with what their sentences cost where the risk of translations is
+    /// learnt from; and the tokens of its targets.
+    fn padded(&mut self, indices: &[u32]) -> (Vec<(PaddedBatch, Option<Costs>)>, usize) {
+        let (training, update) = (&self.config.training, self.position.update);
+        let drawn =
+            self.bpe_dropout.as_ref().map(|dropout| dropout.draw(&self.dataset, indices, training.seed, update));
+        let all = Vec::from_iter(0..indices.len() as u32);
+        let (dataset, indices) = drawn.as_ref().map_or((&self.dataset, indices), |drawn| (drawn, &all));
+        let tokens = indices.iter().map(|&index| dataset.target_len(index)).sum();
+        if training.minimum_risk.samples > 0 {
+            self.learner.settle();
+            let network = self.learner.model().clone().valid();
+            let batches =
+                risk::batches(network, (dataset, indices), self.config, &self.vocabularies, self.device, update);
+            return (batches.into_iter().map(|(padded, costs)| (padded, Some(costs))).collect(), tokens);
+        }
+        let parts = BatchPlan::parts(dataset, indices, training.max_batch_tokens);
+        (parts.into_iter().map(|part| (PaddedBatch::new(dataset, part), None)).collect(), tokens)
     }
 
     /// Changes the weights.
@@ -307,7 +334,7 @@ impl<'a> Trainer<'a> {
     fn skip(&mut self, losses: Losses, norm: f64) -> Result<(), TrainingError> {
         self.position.skipped += 1;
         let update = self.position.update;
-        let nats = losses.nats + losses.alignment.unwrap_or(0.0);
+        let nats = losses.nats + losses.alignment.unwrap_or(0.0) + losses.risk.unwrap_or(0.0);
         let text = format!("update {update} is left out: its loss is {nats} and the length of its gradient {norm}");
         self.warn(&text)
     }
@@ -366,6 +393,7 @@ impl<'a> Trainer<'a> {
             batches,
             loss: window.nats / window.tokens as f64,
             alignment_loss: window.alignment.map(|Exact(nats)| nats / window.tokens as f64),
+            risk: window.risk.map(|Exact(risk)| risk / window.tokens as f64),
             gradient_norm,
             learning_rate,
             tokens_per_second: self.pace.tokens as f64 / seconds,

@@ -164,6 +164,31 @@ impl Tokenizer {
         self.inner.get_model().token_to_id(&other.inner.get_model().id_to_token(id)?)
     }
 
+    /// The merges of byte-pair encoding in their order: left token, right token, what they are joined to. Other kinds have none.
+    pub(crate) fn merges(&self) -> Vec<[u32; 3]> {
+        let ModelWrapper::BPE(bpe) = self.inner.get_model() else { return Vec::new() };
+        // The model does not show its merges but in its file.
+        let file = serde_json::to_value(bpe).expect("a model is plain data");
+        let merges: Vec<[String; 2]> = Vec::deserialize(&file["merges"]).expect("merges are pairs");
+        let id = |token: &str| bpe.token_to_id(token).expect("merges are of tokens");
+        merges.iter().map(|[left, right]| [id(left), id(right), id(&format!("{left}{right}"))]).collect()
+    }
+
+    /// The text that a token stands for; none for special tokens and bytes.
+    pub(crate) fn text_of(&self, id: u32) -> Option<&str> {
+        match &self.pieces[id as usize] {
+            Piece::Text(text) => Some(text),
+            Piece::Nothing | Piece::Unknown | Piece::Byte(_) => None,
+        }
+    }
+
+    /// The tokens of the characters of a token; itself where it is more or less than characters of the vocabulary.
+    pub(crate) fn spelling(&self, id: u32) -> Vec<u32> {
+        let character = |c: char| self.inner.get_model().token_to_id(c.encode_utf8(&mut [0; 4]));
+        let characters = self.text_of(id).and_then(|text| text.chars().map(character).collect());
+        characters.unwrap_or_else(|| vec![id])
+    }
+
     /// Encodes a text, with the place of every token in it.
     pub fn encode(&self, text: &str) -> Encoded {
         let encoding = self.inner.encode(text, false).expect(ANY_TEXT);

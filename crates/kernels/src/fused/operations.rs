@@ -48,6 +48,7 @@ pub(crate) struct DecoderForm {
 pub(crate) struct LossForm {
     pub targets: Vec<usize>,
     pub smoothing: f32,
+    pub weights: Option<Vec<f32>>,
 }
 
 /// The operations, on primitives of a backend; shapes are those of the crate's functions of the same names.
@@ -295,6 +296,7 @@ fn output<'a, B: Host>(
         bias: B::slice(bias),
         targets: &form.targets,
         smoothing: form.smoothing,
+        weights: form.weights.as_deref(),
     }
 }
 
