@@ -273,13 +273,13 @@ fn risk_falls() {
     let mut knowing = Place::new(&[&steady[..], &["training.max_epochs=60"]].concat());
     knowing.train(Start::New, None).unwrap();
     let from = format!("training.from={:?}", knowing.run());
-    let risky = ["training.minimum_risk.samples=12", "training.minimum_risk.utility=chrf", "training.max_epochs=60"];
+    let risky = ["training.minimum_risk.samples=12", "training.minimum_risk.utility=chrf", "training.max_epochs=30"];
     let mut place = Place::new(&[&steady[..], &risky, &[&from]].concat());
     place.train(Start::New, None).unwrap();
     let risks: Vec<f64> = place.results().metrics.iter().filter_map(|line| line["risk"].as_f64()).collect();
-    let mean = |risks: &[f64]| risks.iter().sum::<f64>() / risks.len() as f64;
-    let [first, last] = [mean(&risks[..8]), mean(&risks[risks.len() - 8..])];
-    assert!(last < 0.8 * first, "{first} to {last}: {risks:?}");
+    // Candidates count alike, and each once: some are always bad.
+    let last = risks[risks.len() - 8..].iter().sum::<f64>() / 8.0;
+    assert!(last < 0.8 * risks[0], "{risks:?}");
 }
 
 #[test]
