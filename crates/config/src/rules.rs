@@ -54,6 +54,14 @@ fn data(court: &mut Court<'_>, config: &Config) {
             let message = format!("`{}` would guide training, which validation is not", path.key("links"));
             court.corpus(&path.key("links"), message, "remove it; `evaluate --gold` measures alignments");
         }
+        if corpus.weight.is_some() {
+            let message =
+                format!("`{}` is for a training corpus, and validation goes over all once", path.key("weight"));
+            court.corpus(&path.key("weight"), message, "remove it");
+        }
+    }
+    if data.temperature != 1.0 && data.train.len() == 1 {
+        court.bad_value("data.temperature", "1", "one corpus has nothing to share with another: remove it");
     }
     if data.min_length > data.max_length {
         court.contradiction(

@@ -14,7 +14,13 @@ fn vocabularies() -> Vocabularies {
 }
 
 fn pair(source: &str, target: &str, line: u64) -> Pair {
-    Pair { source: source.into(), target: target.into(), links: None, place: Place { file: "a.de".into(), line } }
+    Pair {
+        source: source.into(),
+        target: target.into(),
+        links: None,
+        corpus: 0,
+        place: Place { file: "a.de".into(), line },
+    }
 }
 
 /// Examples of the lengths given, `</s>` included, with ids that tell where they stand.

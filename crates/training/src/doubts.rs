@@ -191,6 +191,7 @@ mod tests {
             source: source.into(),
             target: target.into(),
             links: None,
+            corpus: 0,
             place: Place { file: Arc::from(file), line },
         };
         let validation = [("a", "b"), ("c", "d"), ("a", "b"), ("e", "f"), ("", "")];
