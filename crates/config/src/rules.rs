@@ -100,6 +100,11 @@ fn corpus_form(court: &mut Court<'_>, path: &KeyPath, corpus: &CorpusConfig) {
             court.corpus(path, message, form);
         }
     }
+    if let Some(tag) = corpus.tag.as_ref().filter(|tag| !tag.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)))
+    {
+        let message = format!("`{}` is `{tag}`, and a tag is of letters, digits, `-`, `_` and `.`", path.key("tag"));
+        court.corpus(&path.key("tag"), message, "take another name");
+    }
     for (key, field) in [("source_field", &corpus.source_field), ("target_field", &corpus.target_field)] {
         if field.is_some() && corpus.jsonl.is_none() {
             let message = format!("`{}` is for a `jsonl` corpus, and `{path}` is none", path.key(key));

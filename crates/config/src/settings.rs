@@ -118,6 +118,11 @@ pub struct CorpusConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = 0.0), example = 2.0)]
     pub weight: Option<f64>,
+    /// A name for this kind of source text: before each source comes a token of its own, which `translate --tag` puts there too. For text
+    /// that was translated back ("bt"; Caswell et al. 2019), or the target language of a model of several ("2de"; Johnson et al. 2017).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"bt")]
+    pub tag: Option<String>,
 }
 
 /// How text becomes tokens.

@@ -63,7 +63,7 @@ fn the_examples_of_the_default_file_are_right() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 2 + 8 + 8 + 1 + 1);
+    assert_eq!(seen, 2 + 9 + 9 + 1 + 1);
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn corpus() -> impl Strategy<Value = CorpusConfig> {
             ..CorpusConfig::default()
         }),
     ];
-    let weight = proptest::option::of(0.001..1e6);
-    (form, weight).prop_map(|(form, weight)| CorpusConfig { weight, ..form })
+    let (weight, tag) = (proptest::option::of(0.001..1e6), proptest::option::of("[a-zß0-9_.-]{1,5}"));
+    (form, weight, tag).prop_map(|(form, weight, tag)| CorpusConfig { weight, tag, ..form })
 }
 
 fn data() -> impl Strategy<Value = DataConfig> {

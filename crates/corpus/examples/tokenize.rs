@@ -43,7 +43,7 @@ fn learn(kind: &str, size: &str, files: &[&str]) -> Result<(), Box<dyn Error>> {
         line.map(|source| Pair { source, target: String::new(), links: None, corpus: 0, place })
     });
     let config = TokenizerConfig { kind, vocabulary: size.parse()?, ..Default::default() };
-    let vocabularies = Vocabularies::train(pairs, &config)?;
+    let vocabularies = Vocabularies::train(pairs, &config, &[])?;
     writeln!(stdout(), "{}", vocabularies.source.to_json())?;
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use rnnsearch_config::DataConfig;
+use rnnsearch_config::{CorpusConfig, DataConfig};
 use serde_json::Value;
 
 use crate::error::CorpusError;
@@ -64,6 +64,7 @@ pub fn encode_training<E: From<CorpusError>>(
     mut keep: impl FnMut(&Pair, &Example) -> Result<(), E>,
 ) -> Result<FilterReport, E> {
     let filter = Filter::new(data);
+    let tags: Vec<Option<u32>> = data.train.iter().map(|corpus| tag_of(corpus, vocabularies)).collect();
     let mut report = FilterReport::new(filter.clone());
     let mut pairs = pairs.into_iter();
     loop {
@@ -71,8 +72,10 @@ pub fn encode_training<E: From<CorpusError>>(
         if chunk.is_empty() {
             break;
         }
-        for (pair, example) in chunk.iter().zip(encode(&chunk, vocabularies)) {
-            let (source, target) = (example.source.len() - 1, example.target.len() - 1);
+        for (pair, example) in chunk.iter().zip(encode(&chunk, vocabularies, &tags)) {
+            // Neither a tag nor the end counts.
+            let apart = 1 + usize::from(vocabularies.source.is_tag(example.source[0]));
+            let (source, target) = (example.source.len() - apart, example.target.len() - 1);
             let reason = Filter::check_blank(pair).or_else(|| filter.check(source, target));
             report.count(reason, &pair.place);
             if reason.is_none() {
@@ -139,14 +142,18 @@ impl Dataset {
         Ok((dataset, report))
     }
 
-    /// Encodes pairs as they are, blank ones too: for validation, where every line counts.
+    /// Encodes pairs of a corpus as they are, blank ones too: for validation, where every line counts.
     ///
     /// # Errors
     ///
     /// [`CorpusError::TooManyPairs`].
-    pub fn for_validation(pairs: &[Pair], vocabularies: &Vocabularies) -> Result<Self, CorpusError> {
+    pub fn for_validation(
+        pairs: &[Pair],
+        vocabularies: &Vocabularies,
+        corpus: &CorpusConfig,
+    ) -> Result<Self, CorpusError> {
         let mut dataset = Self::new(vocabularies);
-        for example in encode(pairs, vocabularies) {
+        for example in encode(pairs, vocabularies, &[tag_of(corpus, vocabularies)]) {
             dataset.push(&example)?;
         }
         Ok(dataset)
@@ -251,7 +258,13 @@ impl Dataset {
 /// Pairs that are encoded at a time.
 const CHUNK: usize = 1 << 14;
 
-fn encode(pairs: &[Pair], vocabularies: &Vocabularies) -> Vec<Example> {
+/// The tag before the sources of a corpus, if the vocabulary has it.
+fn tag_of(corpus: &CorpusConfig, vocabularies: &Vocabularies) -> Option<u32> {
+    corpus.tag.as_ref().and_then(|tag| vocabularies.source.tag(tag))
+}
+
+/// Encodes pairs, those of a corpus with a tag with the tag before the source.
+fn encode(pairs: &[Pair], vocabularies: &Vocabularies, tags: &[Option<u32>]) -> Vec<Example> {
     let encode = |pair: &Pair| {
         let (mut source, mut target, links) = match &pair.links {
             None => {
@@ -266,9 +279,19 @@ fn encode(pairs: &[Pair], vocabularies: &Vocabularies) -> Vec<Example> {
         };
         source.push(EOS);
         target.push(EOS);
-        Example { source, target, links }
+        match tags.get(pair.corpus).copied().flatten() {
+            Some(tag) => tagged(Example { source, target, links }, tag),
+            None => Example { source, target, links },
+        }
     };
     pairs.par_iter().map(encode).collect()
+}
+
+/// An example with a tag before its source, which is linked to nothing.
+fn tagged(example: Example, tag: u32) -> Example {
+    let source = [&[tag], &example.source[..]].concat();
+    let links = example.links.into_iter().map(|(source, target)| (source + 1, target)).collect();
+    Example { source, links, ..example }
 }
 
 /// The links of examples, one after the other. Nothing is kept of the examples before the first that has any.

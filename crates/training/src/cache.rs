@@ -120,7 +120,7 @@ impl<'a> Cache<'a> {
         let file = disk::Growing::create(&self.path)?;
         let beside = file.beside().to_owned();
         let mut writer =
-            Writer { dataset: DatasetWriter::new(file, vocabularies, max_length + 1), beside: beside.clone() };
+            Writer { dataset: DatasetWriter::new(file, vocabularies, max_length + 2), beside: beside.clone() };
         let written = write(&mut writer).and_then(|notes| {
             let file = writer.dataset.finish(notes).map_err(TrainingError::file("write", &beside))?;
             file.finish()

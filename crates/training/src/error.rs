@@ -136,6 +136,17 @@ pub enum TrainingError {
     /// Epochs would have nothing to learn from.
     #[error("an epoch would go over less than one pair of each corpus of data.train: raise their `weight`")]
     EmptyEpoch,
+    /// The source of a corpus is to begin with a tag that is not in the vocabulary.
+    #[error(
+        "a corpus has the tag `{tag}`, but the vocabulary has {}: give it to a training corpus, or, where training.from names a model, begin \
+         with one that was trained with it, or with none", if known.is_empty() { "no tags".into() } else { format!("only {}", known.join(", ")) }
+    )]
+    NoTag {
+        /// The tag.
+        tag: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// Nothing is learned any more.
     #[error(
         "loss or gradient was not finite in {updates} updates in a row, up to update {update}{}. The last checkpoint and the best model are \

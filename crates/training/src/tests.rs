@@ -771,7 +771,9 @@ fn weights_of_one_change_nothing() {
     let mut plain = mixed([1.0, 1.0]);
     plain.config.data.train.iter_mut().for_each(|corpus| corpus.weight = None);
     let mut weighted = mixed([1.0, 1.0]);
-    [&mut plain, &mut weighted].map(|place| place.train(Start::New, None).unwrap());
+    for place in [&mut plain, &mut weighted] {
+        place.train(Start::New, None).unwrap();
+    }
     assert_same(&weighted.results(), &plain.results(), "weights of one");
     let mut other = mixed([1.0, 2.0]);
     other.train(Start::New, None).unwrap();

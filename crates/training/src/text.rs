@@ -1,5 +1,7 @@
 //! All text of a training, as it is before the first update.
 
+use std::collections::BTreeSet;
+
 use rnnsearch_config::{Config, CorpusConfig};
 use rnnsearch_corpus::{Dataset, Example, Mixture, Pair, Pairs, Vocabularies, encode_training};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,7 @@ impl Text {
     /// Reads the text, and learns or loads the tokenizers. Where the text is encoded already, it is not encoded again.
     pub fn read(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<Self, TrainingError> {
         let vocabularies = vocabularies(config, run, notes)?;
+        check_tags(config, &vocabularies)?;
         let validation =
             config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
         let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
@@ -125,7 +128,18 @@ fn vocabularies(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<V
         return Ok(model.vocabularies);
     }
     notes.add(format!("learning {}", if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" }));
-    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?)
+    let tags: BTreeSet<&String> = config.data.train.iter().filter_map(|corpus| corpus.tag.as_ref()).collect();
+    let tags: Vec<String> = tags.into_iter().cloned().collect();
+    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer, &tags)?)
+}
+
+/// Fails if a corpus has a tag that the vocabulary lacks: that of a model to begin with, or of training corpora alone.
+fn check_tags(config: &Config, vocabularies: &Vocabularies) -> Result<(), TrainingError> {
+    let tags = config.data.train.iter().chain(&config.data.validation).filter_map(|corpus| corpus.tag.as_ref());
+    match tags.into_iter().find(|tag| vocabularies.source.tag(tag).is_none()) {
+        Some(tag) => Err(TrainingError::NoTag { tag: tag.clone(), known: vocabularies.source.tags() }),
+        None => Ok(()),
+    }
 }
 
 /// Hashes the links that are given. Those that are learnt count no more than the settings they follow from: a training may go on with
