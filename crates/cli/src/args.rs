@@ -162,6 +162,9 @@ pub struct Translate {
     /// Tokens are those of the model, not words
     #[arg(long)]
     pub subwords: bool,
+    /// Put this tag of the model before each source: the kind of text that training corpora of the same `tag` have (`info` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
     #[command(flatten)]
     pub stream: Stream,
     #[command(flatten)]
@@ -392,6 +395,9 @@ pub struct Heatmap {
     /// Whether the drawing in the terminal has colours; auto also minds the variable NO_COLOR
     #[arg(long, value_name = "WHEN", default_value = "auto", conflicts_with_all = ["output", "json"], help_heading = "Looks")]
     pub color: ColorChoice,
+    /// Put this tag of the model before each source: the kind of text that training corpora of the same `tag` have (`info` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]
@@ -477,6 +483,9 @@ pub struct Evaluate {
     /// Score in lower case (TER always does)
     #[arg(long)]
     pub lowercase: bool,
+    /// Put this tag of the model before each source: the kind of text that training corpora of the same `tag` have (`info` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
     #[command(flatten)]
     pub gold: GoldFile,
     /// What counts as a word in gold links
@@ -517,6 +526,9 @@ pub struct Score {
     /// Pairs scored together
     #[arg(long, value_name = "N", default_value = "64", value_parser = batch)]
     pub batch: NonZeroUsize,
+    /// Put this tag of the model before each source: the kind of text that training corpora of the same `tag` have (`info` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]
@@ -574,6 +586,9 @@ pub struct Rerank {
     /// Pairs scored together
     #[arg(long, value_name = "N", default_value = "64", value_parser = batch)]
     pub batch: NonZeroUsize,
+    /// Put this tag of the model before each source: the kind of text that training corpora of the same `tag` have (`info` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]

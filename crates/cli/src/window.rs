@@ -74,7 +74,7 @@ mod tests {
     fn windows_end_by_number_and_by_length() {
         let pair = |length: usize| {
             let place = Place { file: Arc::from("f"), line: 1 };
-            Pair { source: "x".repeat(length), target: "y".repeat(length), links: None, place }
+            Pair { source: "x".repeat(length), target: "y".repeat(length), links: None, corpus: 0, place }
         };
         let pairs: Vec<Pair> = (0..20).map(|i| pair(if i == 3 { 9000 } else { 5 })).collect();
         let sizes: Vec<usize> = windows(&pairs, 1).map(<[Pair]>::len).collect();

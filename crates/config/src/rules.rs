@@ -65,6 +65,14 @@ fn data(court: &mut Court<'_>, config: &Config) {
             let message = format!("`{}` would guide training, which validation is not", path.key("links"));
             court.corpus(&path.key("links"), message, "remove it; `evaluate --gold` measures alignments");
         }
+        if corpus.weight.is_some() {
+            let message =
+                format!("`{}` is for a training corpus, and validation goes over all once", path.key("weight"));
+            court.corpus(&path.key("weight"), message, "remove it");
+        }
+    }
+    if data.temperature != 1.0 && data.train.len() == 1 {
+        court.bad_value("data.temperature", "1", "one corpus has nothing to share with another: remove it");
     }
     if data.min_length > data.max_length {
         court.contradiction(
@@ -102,6 +110,11 @@ fn corpus_form(court: &mut Court<'_>, path: &KeyPath, corpus: &CorpusConfig) {
             let message = format!("`{path}` has {}", schema::list(several.iter().copied()));
             court.corpus(path, message, form);
         }
+    }
+    if let Some(tag) = corpus.tag.as_ref().filter(|tag| !tag.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)))
+    {
+        let message = format!("`{}` is `{tag}`, and a tag is of letters, digits, `-`, `_` and `.`", path.key("tag"));
+        court.corpus(&path.key("tag"), message, "take another name");
     }
     for (key, field) in [("source_field", &corpus.source_field), ("target_field", &corpus.target_field)] {
         if field.is_some() && corpus.jsonl.is_none() {

@@ -70,6 +70,15 @@ pub struct DataConfig {
     /// 0 keeps all.
     #[schemars(range(min = 0.0))]
     pub max_ratio: f64,
+    /// How evenly several corpora share an epoch: their shares are as weight · pairs^(1/temperature). 1 leaves them as they are, 5 gives
+    /// small ones much more; the size of an epoch stays the same.
+    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = 0.0))]
+    pub temperature: f64,
+    /// Where the training text is kept as token ids, so that memory does not grow with it: a folder, which several trainings may
+    /// share. Without it, it is the run folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"cache")]
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for DataConfig {
@@ -82,6 +91,8 @@ impl Default for DataConfig {
             max_length: 100,
             min_length: 1,
             max_ratio: 0.0,
+            temperature: 1.0,
+            cache: None,
         }
     }
 }
@@ -121,6 +132,15 @@ pub struct CorpusConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"corpus.links")]
     pub links: Option<PathBuf>,
+    /// How many times an epoch goes over the corpus (default 1): 2 is twice, and at 0.5 each epoch has another half of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = 0.0), example = 2.0)]
+    pub weight: Option<f64>,
+    /// A name for this kind of source text: before each source comes a token of its own, which `translate --tag` puts there too. For text
+    /// that was translated back ("bt"; Caswell et al. 2019), or the target language of a model of several ("2de"; Johnson et al. 2017).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"bt")]
+    pub tag: Option<String>,
 }
 
 /// How text becomes tokens.
@@ -546,7 +566,7 @@ pub enum Utility {
 #[serde(deny_unknown_fields, default)]
 pub struct AlignmentConfig {
     /// Pairs of corpora without `links` get those that `align --statistical --words punctuation` finds with the training's seed, learnt
-    /// from all training text before the first update, and again where a training goes on.
+    /// from all training text before the first update.
     pub learn_links: bool,
     /// Weight of guided alignment (Chen et al. 2016): -Σ_i Σ_j a_ij ln α_ij, where a_i is uniform over the source tokens that target
     /// token i is linked to by the `links` of a corpus, or by those learnt. Pairs without links add nothing, nor do words without, unless

@@ -63,7 +63,8 @@ fn paths_start_at_the_folder_of_the_file_and_become_absolute() {
     std::fs::create_dir_all(root.join("configs")).unwrap();
     let file = root.join("configs/a.toml");
     std::fs::write(&file, "[[data.train]]\nsource = \"../data/a.de\"\ntarget = \"/far/a.en\"\n").unwrap();
-    let config = Config::load(&file, &["data.validation.jsonl=./val.jsonl".into()]).unwrap();
+    let config = Config::load(&file, &["data.validation.jsonl=./val.jsonl".into(), "data.cache=ids".into()]).unwrap();
+    assert_eq!(config.data.cache, Some(root.join("configs/ids")));
     assert_eq!(config.data.train[0].source, Some(root.join("data/a.de")));
     assert_eq!(config.data.train[0].target, Some(PathBuf::from("/far/a.en")));
     assert_eq!(config.data.validation.as_ref().unwrap().jsonl, Some(root.join("configs/val.jsonl")));

@@ -101,6 +101,10 @@ fn values_out_of_range() {
     assert_snapshot!("range_infinite", message("[training]\nclip_norm = inf\n", &[]));
     assert_snapshot!("range_empty_string", message("[data]\nvalidation.tsv = ''\n", &[]));
     assert_snapshot!("range_ratio", message("[data]\nmax_ratio = 0.5\n", &[]));
+    assert_snapshot!("range_weight", message("[[data.train]]\ntsv = 'a'\nweight = 0\n", &[]));
+    assert_snapshot!("tag_with_a_blank", message("[[data.train]]\ntsv = 'a'\ntag = 'b t'\n", &[]));
+    assert_snapshot!("weight_of_validation", message("[data.validation]\ntsv = 'a'\nweight = 2\n", &[]));
+    assert_snapshot!("temperature_of_one", message("[data]\ntemperature = 2\ntrain = [{ tsv = 'a' }]\n", &[]));
     assert_snapshot!("choice_slip", message("[tokenizer]\nkind = \"word_level\"\n", &[]));
     assert_snapshot!("choice_strange", message("[validation]\nmetric = \"meteor\"\n", &[]));
 }

@@ -63,7 +63,7 @@ fn the_examples_of_the_default_file_are_right() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 1 + 2 + 7 + 7 + 1);
+    assert_eq!(seen, 1 + 2 + 9 + 9 + 1 + 1);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn keys_of(table: &toml::Table) -> Vec<String> {
 fn corpus() -> impl Strategy<Value = CorpusConfig> {
     let path = || "[^\u{0}]{1,12}".prop_map(std::path::PathBuf::from);
     let field = || proptest::option::of("\\PC{1,6}");
-    prop_oneof![
+    let form = prop_oneof![
         (path(), path()).prop_map(|(source, target)| CorpusConfig {
             source: Some(source),
             target: Some(target),
@@ -159,14 +159,29 @@ fn corpus() -> impl Strategy<Value = CorpusConfig> {
             target_field,
             ..CorpusConfig::default()
         }),
-    ]
+    ];
+    let (weight, tag) = (proptest::option::of(0.001..1e6), proptest::option::of("[a-zß0-9_.-]{1,5}"));
+    (form, weight, tag).prop_map(|(form, weight, tag)| CorpusConfig { weight, tag, ..form })
 }
 
 fn data() -> impl Strategy<Value = DataConfig> {
-    let corpora = (proptest::collection::vec(corpus(), 0..4), proptest::option::of(corpus()));
+    let unweighted = corpus().prop_map(|corpus| CorpusConfig { weight: None, ..corpus });
+    let corpora = (proptest::collection::vec(corpus(), 0..4), proptest::option::of(unweighted));
     let ratio = prop_oneof![Just(0.0), 1.0..1e6];
-    ("\\PC{1,8}", ".{1,8}", corpora, 1..50_usize, 50..100_000_usize, ratio).prop_map(
-        |(source_language, target_language, (train, validation), min_length, max_length, max_ratio)| DataConfig {
+    let cache = proptest::option::of("/[a-z]{1,5}".prop_map(std::path::PathBuf::from));
+    ("\\PC{1,8}", ".{1,8}", corpora, 1..50_usize, 50..100_000_usize, ratio, 0.1..9.0, cache).prop_map(
+        |(
+            source_language,
+            target_language,
+            (train, validation),
+            min_length,
+            max_length,
+            max_ratio,
+            temperature,
+            cache,
+        )| DataConfig {
+            temperature: if train.len() == 1 { 1.0 } else { temperature },
+            cache,
             source_language,
             target_language,
             train,

@@ -40,10 +40,10 @@ fn learn(kind: &str, size: &str, files: &[&str]) -> Result<(), Box<dyn Error>> {
     let lines = files.iter().map(|file| Lines::open(Path::new(file))).collect::<Result<Vec<_>, CorpusError>>()?;
     let pairs = lines.into_iter().flatten().map(|line| {
         let place = Place { file: "".into(), line: 0 };
-        line.map(|source| Pair { source, target: String::new(), links: None, place })
+        line.map(|source| Pair { source, target: String::new(), links: None, corpus: 0, place })
     });
     let config = TokenizerConfig { kind, vocabulary: size.parse()?, ..Default::default() };
-    let vocabularies = Vocabularies::train(pairs, &config)?;
+    let vocabularies = Vocabularies::train(pairs, &config, &[])?;
     writeln!(stdout(), "{}", vocabularies.source.to_json())?;
     Ok(())
 }

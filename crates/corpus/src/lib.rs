@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! files ── Pairs ──┬── Vocabularies::train
-//!                  └── Dataset::for_training ── BatchPlan::epoch ── Batch
+//!                  └── encode_training ── DatasetWriter ── Dataset::map ── BatchPlan::epoch ── Batch
 //! ```
 //!
 //! - [`Lines`] and [`Pairs`] read text strictly and stream it: two files, TSV or JSONL, plain or compressed.
 //! - [`Tokenizer`] and [`Vocabularies`] turn text into ids and ids into text, without changing it.
-//! - [`Dataset`] holds the ids of the pairs that the [`Filter`] keeps.
+//! - [`Dataset`] holds the ids of the pairs that the [`Filter`] keeps, in memory or in a mapped file.
 //! - [`BpeDropout`] cuts the words of examples anew for every update, where that is wanted.
 //! - [`BatchPlan`] puts examples into batches, in an order that depends on the seed and the epoch alone; [`Batch`] lays them out.
 //!
@@ -21,17 +21,21 @@ pub mod files;
 mod filter;
 mod guide;
 mod lines;
+mod mapped;
+mod mixture;
 mod pairs;
 mod plan;
 mod tokenizer;
 
 pub use batch::{Batch, Padded};
 pub use bpe_dropout::BpeDropout;
-pub use dataset::{Dataset, Example};
+pub use dataset::{Dataset, Example, encode_training};
 pub use error::{CorpusError, EncodingGuess};
 pub use filter::{Dropped, Filter, FilterReport, Reason};
 pub use guide::{TokenLink, WordLinks};
 pub use lines::Lines;
+pub use mapped::{DatasetWriter, Unmappable};
+pub use mixture::Mixture;
 pub use pairs::{Pair, Pairs, Place};
 pub use plan::BatchPlan;
 pub use tokenizer::{BOS, Decoded, EOS, Encoded, PAD, SPECIAL_TOKENS, Tokenizer, UNK, Vocabularies};

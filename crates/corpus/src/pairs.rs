@@ -21,6 +21,8 @@ pub struct Pair {
     pub target: String,
     /// The links between their words, where they are given.
     pub links: Option<WordLinks>,
+    /// The number of its corpus, from 0.
+    pub corpus: usize,
     /// Where the pair was read.
     pub place: Place,
 }
@@ -54,7 +56,7 @@ impl Pairs {
     ///
     /// Those of [`Lines::open`], and [`CorpusError::CorpusSetting`] if a corpus is none of two files, TSV or JSONL.
     pub fn open(corpora: &[CorpusConfig]) -> Result<Self, CorpusError> {
-        Ok(Self { readers: corpora.iter().map(Reader::open).collect::<Result<_, _>>()? })
+        Ok(Self { readers: corpora.iter().enumerate().map(Reader::open).collect::<Result<_, _>>()? })
     }
 }
 
@@ -78,19 +80,20 @@ impl Iterator for Pairs {
 
 /// A corpus, and its file of links, if it has one.
 struct Reader {
+    number: usize,
     text: TextReader,
     links: Option<Lines>,
 }
 
 impl Reader {
-    fn open(corpus: &CorpusConfig) -> Result<Self, CorpusError> {
+    fn open((number, corpus): (usize, &CorpusConfig)) -> Result<Self, CorpusError> {
         let links = corpus.links.as_deref().map(Lines::open).transpose()?;
-        Ok(Self { text: TextReader::open(corpus)?, links })
+        Ok(Self { number, text: TextReader::open(corpus)?, links })
     }
 
     /// The next pair with its links; there must be a line of links for each pair.
     fn read(&mut self) -> Result<Option<Pair>, CorpusError> {
-        let pair = self.text.read()?;
+        let pair = self.text.read()?.map(|pair| Pair { corpus: self.number, ..pair });
         let Some(lines) = &mut self.links else { return Ok(pair) };
         match (pair, next_line(lines)?) {
             (Some(pair), Some(line)) => Ok(Some(Pair { links: Some(links_of(lines, &line, &pair)?), ..pair })),
@@ -174,7 +177,7 @@ impl TextReader {
         match pair {
             Some((source, target)) => {
                 let place = Place { file: lines.name().clone(), line: lines.line() };
-                Ok(Some(Pair { source, target, links: None, place }))
+                Ok(Some(Pair { source, target, links: None, corpus: 0, place }))
             }
             None if lines.line() == 0 => Err(CorpusError::EmptyFile { file: lines.name().to_string() }),
             None => Ok(None),

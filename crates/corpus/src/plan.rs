@@ -18,7 +18,8 @@ pub struct BatchPlan {
 }
 
 impl BatchPlan {
-    /// The batches of a training epoch (the first is 0): every example once.
+    /// The batches of a training epoch (the first is 0): every example once, or as often as the data set's [`Mixture`](crate::Mixture)
+    /// says.
     ///
     /// As in the paper, the examples are shuffled, `sort_batches` batches of them at a time are sorted by length and cut into
     /// batches, and the batches are shuffled.
@@ -27,13 +28,14 @@ impl BatchPlan {
     /// more than `batch_size` tokens, padding included, except for a single example that is longer by itself.
     pub fn epoch(dataset: &Dataset, training: &TrainingConfig, epoch: u64) -> Self {
         let mut rng = epoch_rng(training.seed, epoch);
-        let mut order: Vec<u32> = (0..dataset.len() as u32).collect();
+        let mut order = dataset.epoch(training.seed, epoch);
         shuffle(&mut order, &mut rng);
         let cutter = Cutter { dataset, by: training.batch_by, size: training.batch_size };
         let mut batches = Vec::new();
         if training.sort_batches > 1 {
             for range in cutter.windows(&order, training.sort_batches) {
-                order[range.clone()].sort_by_key(|&index| (dataset.target_len(index), dataset.source_len(index)));
+                order[range.clone()]
+                    .sort_by_cached_key(|&index| (dataset.target_len(index), dataset.source_len(index)));
                 let cut = cutter.cut(&order[range.clone()]);
                 batches.extend(cut.into_iter().map(|batch| range.start + batch.start..range.start + batch.end));
             }
@@ -41,20 +43,20 @@ impl BatchPlan {
             batches = cutter.cut(&order);
         }
         shuffle(&mut batches, &mut rng);
-        Self::collect(batches.into_iter().map(|range| &order[range]))
+        Self::collect(order.len(), batches.into_iter().map(|range| &order[range]))
     }
 
     /// Batches in the order of the examples.
     pub fn in_order(dataset: &Dataset, by: BatchBy, size: usize) -> Self {
         let order: Vec<u32> = (0..dataset.len() as u32).collect();
-        Self::collect(Cutter { dataset, by, size }.cut(&order).into_iter().map(|range| &order[range]))
+        Self::collect(order.len(), Cutter { dataset, by, size }.cut(&order).into_iter().map(|range| &order[range]))
     }
 
     /// Batches in the order of source length, which need the least padding: for validation and translation.
     pub fn by_length(dataset: &Dataset, by: BatchBy, size: usize) -> Self {
         let mut order: Vec<u32> = (0..dataset.len() as u32).collect();
         order.sort_by_key(|&index| (dataset.source_len(index), dataset.target_len(index)));
-        Self::collect(Cutter { dataset, by, size }.cut(&order).into_iter().map(|range| &order[range]))
+        Self::collect(order.len(), Cutter { dataset, by, size }.cut(&order).into_iter().map(|range| &order[range]))
     }
 
     /// The examples of a batch, in their order, in parts neither side of which has more tokens than this, padding included, except
@@ -67,8 +69,8 @@ impl BatchPlan {
         cutter.cut(batch).into_iter().map(|range| &batch[range]).collect()
     }
 
-    fn collect<'a>(batches: impl Iterator<Item = &'a [u32]>) -> Self {
-        let mut plan = Self { order: Vec::new(), ends: Vec::new() };
+    fn collect<'a>(examples: usize, batches: impl Iterator<Item = &'a [u32]>) -> Self {
+        let mut plan = Self { order: Vec::with_capacity(examples), ends: Vec::new() };
         for batch in batches {
             plan.order.extend(batch);
             plan.ends.push(plan.order.len());
@@ -79,6 +81,11 @@ impl BatchPlan {
     /// The number of batches.
     pub fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// The number of examples, those that come twice counted twice.
+    pub fn examples(&self) -> usize {
+        self.order.len()
     }
 
     /// Whether there are none.
@@ -167,7 +174,7 @@ fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
 }
 
 /// Fisher and Yates, written out: a library's shuffle may change with its version, and a resumed training must not notice.
-fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
+pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
     for last in (1..items.len()).rev() {
         let other = (u128::from(rng.next_u64()) * (last as u128 + 1)) >> 64;
         items.swap(last, other as usize);

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rnnsearch_config::{BatchBy, DataConfig, TokenizerConfig, TokenizerKind, TrainingConfig};
+use rnnsearch_config::{BatchBy, CorpusConfig, DataConfig, TokenizerConfig, TokenizerKind, TrainingConfig};
 use rnnsearch_corpus::{
     BOS, Batch, BatchPlan, CorpusError, Dataset, EOS, Example, FilterReport, PAD, Pair, Place, Reason, Vocabularies,
+    WordLinks,
 };
 
 fn vocabularies() -> Vocabularies {
@@ -14,7 +15,13 @@ fn vocabularies() -> Vocabularies {
 }
 
 fn pair(source: &str, target: &str, line: u64) -> Pair {
-    Pair { source: source.into(), target: target.into(), links: None, place: Place { file: "a.de".into(), line } }
+    Pair {
+        source: source.into(),
+        target: target.into(),
+        links: None,
+        corpus: 0,
+        place: Place { file: "a.de".into(), line },
+    }
 }
 
 /// Examples of the lengths given, `</s>` included, with ids that tell where they stand.
@@ -183,7 +190,35 @@ fn a_corpus_of_blank_lines_is_an_error() {
 
 #[test]
 fn validation_keeps_every_line() {
-    let dataset = Dataset::for_validation(&[pair("", "", 1), pair("ab", "x", 2)], &vocabularies()).expect("room");
+    let dataset = Dataset::for_validation(&[pair("", "", 1), pair("ab", "x", 2)], &vocabularies(), &Default::default())
+        .expect("room");
     assert_eq!(dataset.example(0), Example { source: vec![EOS], target: vec![EOS], links: vec![] });
     assert_eq!((dataset.source_tokens(), dataset.target_tokens()), (4, 3));
+}
+
+#[test]
+fn sources_of_tagged_corpora_begin_with_their_tag() {
+    let corpus = |tag: Option<&str>| CorpusConfig { tag: tag.map(str::to_owned), ..Default::default() };
+    let data = DataConfig { train: vec![corpus(None), corpus(Some("bt"))], max_length: 4, ..Default::default() };
+    let words = || [vec![0..1, 1..2], vec![0..2]];
+    let of = |source: &str, corpus: usize| Pair {
+        links: Some(WordLinks { words: words(), links: vec![(1, 0)] }),
+        corpus,
+        ..pair(source, "ab", 1)
+    };
+    // Four characters are not too long with a tag before them; five are.
+    let pairs = [of("abcd", 0), of("abcd", 1), of("abcde", 1)];
+    let config = TokenizerConfig { kind: TokenizerKind::Char, vocabulary: 9, ..Default::default() };
+    let vocabularies = Vocabularies::train(pairs.clone().map(Ok), &config, &["bt".to_owned()]).expect("a vocabulary");
+    let (dataset, report) = Dataset::for_training(pairs.map(Ok), &vocabularies, &data).expect("pairs");
+    assert_eq!((dataset.len(), report.dropped(Reason::TooLong).count), (2, 1));
+    let [plain, tagged] = [dataset.example(0), dataset.example(1)];
+    let tag = vocabularies.source.tag("bt").expect("a tag");
+    assert_eq!(tagged.source, [&[tag], &plain.source[..]].concat());
+    assert_eq!(tagged.target, plain.target);
+    // Character 1 with both characters of the target, and the ends.
+    assert_eq!(plain.links, [(1, 0), (1, 1), (4, 2)]);
+    assert_eq!(tagged.links, [(2, 0), (2, 1), (5, 2)]);
+    let validation = Dataset::for_validation(&[of("ab", 0)], &vocabularies, &corpus(Some("bt"))).expect("room");
+    assert_eq!(validation.example(0).source[0], tag);
 }

@@ -26,7 +26,7 @@ fn every_line_survives() {
     for (kind, step) in [(TokenizerKind::Bpe, 1), (TokenizerKind::Unigram, 16)] {
         let config = TokenizerConfig { kind, ..Default::default() };
         let pairs = Pairs::open(std::slice::from_ref(&corpus)).expect("files");
-        let vocabularies = Vocabularies::train(pairs, &config).expect("a vocabulary");
+        let vocabularies = Vocabularies::train(pairs, &config, &[]).expect("a vocabulary");
         let lines: usize = files.iter().map(|file| check(file, &vocabularies.source, step)).sum();
         eprintln!("{kind:?}: {lines} lines of {} files survive", files.len());
     }

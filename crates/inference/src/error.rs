@@ -59,6 +59,14 @@ pub enum InferenceError {
     /// A header that cannot be put into bytes.
     #[error("cannot serialize the model's header: {0}")]
     Header(serde_json::Error),
+    /// A tag that the model does not have.
+    #[error("the model has no tag `{tag}`: it was trained with {}", if known.is_empty() { "none".into() } else { known.join(", ") })]
+    UnknownTag {
+        /// The tag.
+        tag: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
 }
 
 /// What is asked of a translation and cannot be done.

@@ -20,6 +20,16 @@ impl Forced {
     }
 }
 
+/// Rows of weights of a source that begins with a tag, as those of its text: what looks at the tag looks at the end.
+pub(crate) fn without_tag(rows: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    let folded = |mut row: Vec<f32>| {
+        let tag = row.remove(0);
+        row.last_mut().into_iter().for_each(|end| *end += tag);
+        row
+    };
+    rows.into_iter().map(folded).collect()
+}
+
 /// Reads given targets step by step, a batch of pairs (source, target) at a time; both end with `</s>`.
 pub(crate) fn force(engine: &Engine, pairs: &[(&[u32], &[u32])]) -> Vec<Forced> {
     let sources: Vec<&[u32]> = pairs.iter().map(|(source, _)| *source).collect();
@@ -63,5 +73,17 @@ impl Task for Force<'_> {
             }
         }
         forced
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_at_a_tag_looks_at_the_end() {
+        let rows = vec![vec![0.5, 0.25, 0.125, 0.125], vec![0.0, 1.0, 0.0, 0.0]];
+        assert_eq!(without_tag(rows), [[0.25, 0.125, 0.625], [1.0, 0.0, 0.0]]);
+        assert!(without_tag(Vec::new()).is_empty(), "there is no attention");
     }
 }

@@ -12,6 +12,7 @@ use rnnsearch_corpus::{BOS, EOS, PAD};
 use rnnsearch_numeric::network::Scores;
 
 use crate::decoding::{Decoding, Engine, Task};
+use crate::forced::without_tag;
 use crate::ranking::{Ranking, coverage_of};
 use crate::required::{Progress, Required};
 use crate::sampling::Sampling;
@@ -63,6 +64,8 @@ pub struct Constraints {
     pub required: Required,
     /// Where its words must look, and must not.
     pub steering: Steering,
+    /// Whether the source begins with a tag, which is no part of the text: what looks at it counts as looking at the end.
+    pub tagged: bool,
 }
 
 /// A translation as the model knows it.
@@ -217,7 +220,8 @@ struct Beam<'s> {
 
 impl<'s> Beam<'s> {
     fn new(source: &'s [u32], constraints: &'s Constraints, options: &'s SearchOptions) -> Self {
-        let max_len = (options.max_ratio * source.len() as f64).ceil() as usize + options.max_extra;
+        let read = source.len() - usize::from(constraints.tagged);
+        let max_len = (options.max_ratio * read as f64).ceil() as usize + options.max_extra;
         let required = constraints.required.length();
         Self {
             options,
@@ -532,6 +536,7 @@ impl<'s> Beam<'s> {
         let words = path.len() - usize::from(finished);
         let rows = path.iter().filter(|node| !node.alignment.is_empty());
         let alignment: Vec<Vec<f32>> = rows.map(|node| node.alignment.clone()).collect();
+        let alignment = if self.constraints.tagged { without_tag(alignment) } else { alignment };
         let coverage = coverage_of(&alignment);
         Hypothesis {
             ids: path[..words].iter().map(|node| node.word).collect(),

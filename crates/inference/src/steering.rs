@@ -72,6 +72,14 @@ impl Steering {
         Self { biases: targets.map(|target| (target, bias(target))).collect(), units }
     }
 
+    /// For the same source with a tag before it, which can be looked at where the end can.
+    pub(crate) fn behind_tag(mut self) -> Self {
+        for bias in self.biases.values_mut() {
+            bias.insert(0, bias.last().copied().unwrap_or_default());
+        }
+        self
+    }
+
     /// Whether nothing is asked.
     pub fn is_empty(&self) -> bool {
         self.biases.is_empty()

@@ -11,13 +11,15 @@ use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
 use crate::consensus::order;
 use crate::decoding::Engine;
-use crate::forced::force;
+use crate::forced::{force, without_tag};
 use crate::required::{Phrase, Required};
 use crate::search::{Watch, search, search_watched};
 use crate::split::split;
 use crate::steering::Steering;
 use crate::units::{Units, spell, tidy};
-use crate::{Constraints, Forced, Form, Hypothesis, Model, Ranking, RequestError, SearchOptions, Utility};
+use crate::{
+    Constraints, Forced, Form, Hypothesis, InferenceError, Model, Ranking, RequestError, SearchOptions, Utility,
+};
 
 /// A model, ready to translate on a device.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Translator {
     form: Form,
     units: Arc<Units>,
     engine: Engine,
+    /// The token before every source.
+    tag: Option<u32>,
     /// A kind of attention among those of the models that does not follow links.
     not_steerable: Option<Attention>,
 }
@@ -171,7 +175,25 @@ impl Translator {
         let not_steerable = kinds.find(|kind| *kind != Attention::None && !kind.can_be_steered());
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
         let units = Arc::new(Units::new(&vocabularies.target));
-        Self { config, vocabularies, form, units, engine, not_steerable }
+        Self { config, vocabularies, form, units, engine, tag: None, not_steerable }
+    }
+
+    /// The same, with a tag before every source: the name of a kind of text, as `tag` of its training corpora says. Alignments do not show
+    /// it; what looks at it counts as looking at the end of the source.
+    ///
+    /// # Errors
+    ///
+    /// If the model has no such tag.
+    pub fn tagged(mut self, tag: Option<&str>) -> Result<Self, InferenceError> {
+        let source = &self.vocabularies.source;
+        let unknown = |tag: &str| InferenceError::UnknownTag { tag: tag.into(), known: source.tags() };
+        self.tag = tag.map(|tag| source.tag(tag).ok_or_else(|| unknown(tag))).transpose()?;
+        Ok(self)
+    }
+
+    /// A source as the model reads it.
+    fn read(&self, ids: &[u32]) -> Vec<u32> {
+        self.tag.iter().chain(ids).copied().chain([EOS]).collect()
     }
 
     /// The settings of the model.
@@ -261,7 +283,8 @@ impl Translator {
         let visible = |span: &Range<usize>| span.end - text[span.clone()].trim_start().len()..span.end;
         let tokens: Vec<Range<usize>> =
             source.tokens().iter().filter_map(Token::span).map(|span| visible(&span)).collect();
-        Steering::new((pinned, avoided), &words, &tokens, Arc::clone(&self.units))
+        let steering = Steering::new((pinned, avoided), &words, &tokens, Arc::clone(&self.units));
+        if self.tag.is_some() { steering.behind_tag() } else { steering }
     }
 
     /// Translates texts so that what was asked of each is met. Where a text is too long to be translated at once, its prefix is
@@ -375,7 +398,7 @@ impl Translator {
             })
             .collect();
         let ids: Vec<(Vec<u32>, Vec<u32>)> =
-            encoded.iter().map(|(source, target)| (ended(&source.ids), ended(&target.ids))).collect();
+            encoded.iter().map(|(source, target)| (self.read(&source.ids), ended(&target.ids))).collect();
         let mut order: Vec<usize> = (0..pairs.len()).collect();
         order.sort_by_key(|&pair| (ids[pair].0.len(), ids[pair].1.len(), pair));
         let mut results: Vec<(Forced, Option<Alignment>)> = vec![Default::default(); pairs.len()];
@@ -383,7 +406,10 @@ impl Translator {
             let chosen: Vec<(&[u32], &[u32])> =
                 batch.iter().map(|&pair| (ids[pair].0.as_slice(), ids[pair].1.as_slice())).collect();
             let forced = force(&self.engine, &chosen);
-            for (&pair, forced) in batch.iter().zip(forced) {
+            for (&pair, mut forced) in batch.iter().zip(forced) {
+                if self.tag.is_some() {
+                    forced.alignment = without_tag(forced.alignment);
+                }
                 let (source, target) = &encoded[pair];
                 let (source_text, target_text) = (pairs[pair].0.as_ref(), pairs[pair].1.as_ref());
                 let target = sentence(target_text, &target.tokens, &target.spans, true);
@@ -439,6 +465,7 @@ impl Translator {
         let of_piece = |phrases| Constraints {
             forbidden: forbidden.clone(),
             required: required(phrases),
+            tagged: self.tag.is_some(),
             ..Constraints::default()
         };
         let mut constraints: Vec<Constraints> = phrases.into_iter().map(of_piece).collect();
@@ -461,13 +488,13 @@ impl Translator {
                 let span = 0..whole.len();
                 let mut constraints = self.constraints(request, std::slice::from_ref(&span)).remove(0);
                 constraints.steering = self.steering(request, &encoded);
-                pieces.push(Piece { text, span, ids: ended(&encoded.ids), encoded, constraints });
+                pieces.push(Piece { text, span, ids: self.read(&encoded.ids), encoded, constraints });
                 continue;
             }
             let spans = split(whole, &encoded, max_source_length, &self.config.data.source_language);
             for (span, constraints) in spans.iter().zip(self.constraints(request, &spans)) {
                 let encoded = tokenizer.encode(&whole[span.clone()]);
-                pieces.push(Piece { text, span: span.clone(), ids: ended(&encoded.ids), encoded, constraints });
+                pieces.push(Piece { text, span: span.clone(), ids: self.read(&encoded.ids), encoded, constraints });
             }
         }
         pieces

@@ -18,7 +18,7 @@ pub(crate) const UNFINISHED: &str = "unfinished-";
 type Result<T> = std::result::Result<T, TrainingError>;
 
 /// Does something to a file, which tests may keep from succeeding.
-fn operation<T>(action: &'static str, path: &Path, run: impl FnOnce() -> io::Result<T>) -> Result<T> {
+pub(crate) fn operation<T>(action: &'static str, path: &Path, run: impl FnOnce() -> io::Result<T>) -> Result<T> {
     #[cfg(test)]
     faults::strike(action, path, &[])?;
     run().map_err(TrainingError::file(action, path))
@@ -53,6 +53,47 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     done?;
     sync_folder(folder_of(path))
+}
+
+/// A file that is written piece by piece beside the place that it is to have, and takes it when it is whole.
+pub(crate) struct Growing {
+    beside: PathBuf,
+    path: PathBuf,
+    file: File,
+}
+
+impl Growing {
+    /// Begins the file, and deletes what a crash has left of it.
+    pub fn create(path: &Path) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let beside = path.with_file_name(format!("{UNFINISHED}{name}"));
+        let file = operation("create", &beside, || File::create(&beside))?;
+        Ok(Self { beside, path: path.into(), file })
+    }
+
+    /// Puts the file in its place.
+    pub fn finish(self) -> Result<()> {
+        operation("sync", &self.beside, || self.file.sync_all())?;
+        rename(&self.beside, &self.path)?;
+        sync_folder(folder_of(&self.path))
+    }
+
+    /// The name that it has as yet.
+    pub fn beside(&self) -> &Path {
+        &self.beside
+    }
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        #[cfg(test)]
+        faults::strike("write", &self.beside, bytes).map_err(TrainingError::into_io)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Adds a line to a file, in one piece, so that a crash leaves whole lines.

@@ -146,7 +146,7 @@ pub(crate) fn unseen_words(dataset: &Dataset, vocabularies: &Vocabularies) -> Op
 fn unseen(which: &str, tokenizer: &Tokenizer, seen: &[bool]) -> Option<String> {
     // Special tokens and bytes are for text that training does not have.
     let spells = matches!(tokenizer.kind(), TokenizerKind::Bpe | TokenizerKind::Unigram);
-    let own = if spells { 4 + 256 } else { 4 };
+    let own = if spells { 4 + 256 } else { 4 } + tokenizer.tags().len();
     let (words, unseen) = (seen.len().saturating_sub(own), seen.iter().skip(own).filter(|seen| !**seen).count());
     let (share, least) = UNSEEN;
     (unseen >= least && unseen as f64 >= share * words as f64).then(|| {
@@ -191,6 +191,7 @@ mod tests {
             source: source.into(),
             target: target.into(),
             links: None,
+            corpus: 0,
             place: Place { file: Arc::from(file), line },
         };
         let validation = [("a", "b"), ("c", "d"), ("a", "b"), ("e", "f"), ("", "")];

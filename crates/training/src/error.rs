@@ -1,11 +1,13 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rnnsearch_config::ConfigError;
 use rnnsearch_corpus::CorpusError;
 use rnnsearch_decoder::ShapeMismatch;
 use rnnsearch_inference::InferenceError;
 use rnnsearch_metrics::MetricError;
+
+use crate::cache;
 
 /// Why a training cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ pub enum TrainingError {
         section: &'static str,
     },
     /// A file of the run folder cannot be used.
-    #[error("cannot {action} `{}`: {error}{}", path.display(), remedy(error))]
+    #[error("cannot {action} `{}`: {error}{}", path.display(), remedy(path, error))]
     File {
         /// What was tried.
         action: &'static str,
@@ -131,6 +133,20 @@ pub enum TrainingError {
          {0} has not; leave the setting out, or set it to \"float32\""
     )]
     Precision(&'static str),
+    /// Epochs would have nothing to learn from.
+    #[error("an epoch would go over less than one pair of each corpus of data.train: raise their `weight`")]
+    EmptyEpoch,
+    /// The source of a corpus is to begin with a tag that is not in the vocabulary.
+    #[error(
+        "a corpus has the tag `{tag}`, but the vocabulary has {}: give it to a training corpus, or, where training.from names a model, begin \
+         with one that was trained with it, or with none", if known.is_empty() { "no tags".into() } else { format!("only {}", known.join(", ")) }
+    )]
+    NoTag {
+        /// The tag.
+        tag: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// Nothing is learned any more.
     #[error(
         "loss or gradient was not finite in {updates} updates in a row, up to update {update}{}. The last checkpoint and the best model are \
@@ -148,14 +164,30 @@ pub enum TrainingError {
 }
 
 /// What can be done about a file that cannot be used.
-fn remedy(error: &io::Error) -> &'static str {
+fn remedy(path: &Path, error: &io::Error) -> &'static str {
+    let movable = cache::is_data(path);
     match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if movable => {
+            ". Make room there, and go on with --resume, or set data.cache to a folder on another disk"
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Make room there, and go on with --resume",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem if movable => {
+            ". Set data.cache to a folder that can be written, or change its permissions"
+        }
         _ => "",
     }
 }
 
 impl TrainingError {
+    /// What the system said of a file.
+    #[cfg(test)]
+    pub(crate) fn into_io(self) -> io::Error {
+        match self {
+            Self::File { error, .. } => error,
+            other => io::Error::other(other),
+        }
+    }
+
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::File { action, path, error }

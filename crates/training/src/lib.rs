@@ -5,6 +5,7 @@
 //! [`Observer`]; `tensorboard` is one in between, which writes it down.
 
 mod average;
+mod cache;
 mod checkpoint;
 mod disk;
 mod doubts;

@@ -24,7 +24,7 @@ pub(crate) struct Memory {
     update: u64,
     /// Copies while a checkpoint is written. An update's memory is free then.
     checkpoint: u64,
-    /// The training text as ids, and its links.
+    /// The order of the training text; the text itself is mapped.
     data: u64,
 }
 
@@ -96,8 +96,8 @@ impl Memory {
             plan.iter_from(0).flat_map(|batch| BatchPlan::parts(dataset, batch, config.training.max_batch_tokens));
         let sizes = parts.map(|part| BatchSize::of(dataset, part));
         let largest = sizes.max_by_key(|size| size.activations(config)).expect("a plan has a batch");
-        // An epoch's order numbers them.
-        let order = size_of::<u32>() * dataset.len();
+        // An epoch's order numbers them; the next one is made of another.
+        let order = 2 * size_of::<u32>() * plan.examples();
         Self::new(config, parameters, largest, (dataset.bytes() + order) as u64)
     }
 

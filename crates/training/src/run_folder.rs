@@ -1,14 +1,14 @@
 //! The folder of a training: what is in it, and who may write there.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rnnsearch_config::Config;
+use rnnsearch_config::{Config, DataConfig};
 use rnnsearch_corpus::Vocabularies;
 
-use crate::{TrainingError, disk, tensorboard};
+use crate::{TrainingError, cache, disk, tensorboard};
 
 const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.safetensors";
@@ -47,6 +47,8 @@ pub struct RunFolder {
     held_run: bool,
     /// When this process began to train, and the seconds that those before it trained.
     clock: Cell<(Instant, f64)>,
+    /// The file of examples in it that is trained on, and whether this process made it.
+    data: RefCell<Option<(PathBuf, bool)>>,
     /// Released when it is closed, by the system too if the process dies.
     _lock: File,
 }
@@ -86,6 +88,7 @@ impl RunFolder {
             made,
             held_run,
             clock: Cell::new((Instant::now(), 0.0)),
+            data: RefCell::default(),
             _lock: lock,
         })
     }
@@ -102,6 +105,7 @@ impl RunFolder {
         }
         disk::remove_unfinished(&self.path)?;
         disk::remove_unfinished(&self.checkpoints())?;
+        cache::clear(&self.path, self.data.borrow().as_ref().map(|(path, _)| path.as_path()))?;
         disk::replace(&self.config(), config.to_toml()?.as_bytes())?;
         self.begun = true;
         vocabularies.files().iter().try_for_each(|(name, json)| disk::replace(&self.path.join(name), json.as_bytes()))
@@ -128,6 +132,11 @@ impl RunFolder {
 
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
+    }
+
+    /// Notes the file of examples in it that is trained on, and whether this process made it.
+    pub(crate) fn keep_data(&self, path: &Path, made: bool) {
+        *self.data.borrow_mut() = Some((path.into(), made));
     }
 
     /// Whether a training that was there is gone on with.
@@ -181,7 +190,13 @@ impl Drop for RunFolder {
     /// Takes back what [`open`](RunFolder::open) made, if the training could not begin. Errors in doing so are left alone: the one
     /// that matters is why it could not.
     fn drop(&mut self) {
-        if !self.begun && !self.held_run {
+        if self.begun {
+            return;
+        }
+        if let Some((data, true)) = &*self.data.borrow() {
+            let _ = fs::remove_file(data);
+        }
+        if !self.held_run {
             let _ = fs::remove_file(self.path.join(LOCK));
             remove_folders(&self.made);
         }
@@ -213,7 +228,8 @@ fn last_elapsed(metrics: &Path) -> f64 {
 
 /// Whether a folder is missing, or empty but for what an interrupted start leaves.
 fn is_free(path: &Path) -> Result<bool, TrainingError> {
-    Ok(disk::list(path)?.iter().all(|(name, _)| name == LOCK || name.starts_with(disk::UNFINISHED)))
+    let left = |name: &str| name == LOCK || name.starts_with(disk::UNFINISHED) || cache::is_data(Path::new(name));
+    Ok(disk::list(path)?.iter().all(|(name, _)| left(name)))
 }
 
 /// Whether the model that a training begins with is in a folder.
@@ -225,8 +241,10 @@ fn is_from(path: &Path, config: &Config) -> bool {
 /// What was learned so far is of use only to the same model on the same data.
 fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
     let saved = Config::load(&path.join(CONFIG), &[])?;
+    // Where the examples are kept does not matter.
+    let data = DataConfig { cache: saved.data.cache.clone(), ..config.data.clone() };
     let sections = [
-        ("data", saved.data != config.data),
+        ("data", saved.data != data),
         ("tokenizer", saved.tokenizer != config.tokenizer),
         ("model", saved.model != config.model),
         ("training.from", saved.training.from != config.training.from),

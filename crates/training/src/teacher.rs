@@ -23,9 +23,7 @@ pub(crate) struct Teacher {
 impl Teacher {
     /// Learns them, if the settings ask for links and a corpus has none.
     pub fn learn(config: &Config, notes: &mut Notes) -> Result<Option<Self>, TrainingError> {
-        let alignment = &config.training.alignment;
-        let lacking = config.data.train.iter().any(|corpus| corpus.links.is_none());
-        if !(alignment.learn_links && alignment.guided > 0.0 && lacking) {
+        if !is_needed(config) {
             return Ok(None);
         }
         let options = StatisticalOptions { seed: config.training.seed, ..StatisticalOptions::default() };
@@ -55,6 +53,13 @@ impl Teacher {
             ready.pop_front()
         })
     }
+}
+
+/// Whether the settings ask for links that a corpus does not have.
+pub(crate) fn is_needed(config: &Config) -> bool {
+    let alignment = &config.training.alignment;
+    let lacking = config.data.train.iter().any(|corpus| corpus.links.is_none());
+    alignment.learn_links && alignment.guided > 0.0 && lacking
 }
 
 fn linked(pair: Pair, links: &Links) -> Pair {

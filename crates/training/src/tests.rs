@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::average_checkpoints;
+use crate::cache;
 use crate::disk::faults::{self, Fault};
 use crate::{Ending, Observer, Outcome, Prepared, Progress, RunFolder, Start, TrainingError, ValidationReport, train};
 
@@ -131,6 +132,8 @@ impl Place {
     fn results(&self) -> Results {
         let mut names: Vec<String> = names(&self.run());
         names.sort();
+        let data = names.iter().position(|name| cache::is_data(Path::new(name))).expect("the text as ids is there");
+        names.remove(data);
         assert_eq!(
             names,
             ["checkpoints", "config.toml", "lock", "log.txt", "metrics.jsonl", "model.safetensors", "tokenizer.json"]
@@ -585,7 +588,7 @@ fn fail_and_go_on(number: usize, fault: Fault, expected: &Results) {
 #[test]
 fn processes_may_die_one_after_another() {
     let exploding = [&EXPLODING[..], &["training.schedule.patience=1", "training.max_epochs=5"]].concat();
-    for (settings, first, step) in [(&[][..], 1, 1), (&[], 30, 7), (&[], 45, 0), (&exploding, 53, 1)] {
+    for (settings, first, step) in [(&[][..], 1, 1), (&[], 30, 7), (&[], 50, 0), (&exploding, 53, 1)] {
         let expected = undisturbed(settings);
         let mut place = Place::new(settings);
         let mut deaths = 0;
@@ -683,4 +686,167 @@ fn overwriting_may_fail_anywhere() {
         place.train(Start::Overwrite, None).unwrap();
         assert_same(&place.results(), &expected, &format!("operation {number}"));
     }
+}
+
+impl Place {
+    /// The files of examples in a folder, with what is in them.
+    fn data(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let data = names(folder).into_iter().filter(|name| cache::is_data(Path::new(name)));
+        data.map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
+    }
+
+    /// What the disk was asked to write.
+    fn writes_data(&mut self, start: Start, stop_at: Option<u64>) -> bool {
+        faults::plan(None);
+        self.train(start, stop_at).unwrap();
+        let (done, _) = faults::done();
+        done.iter().any(|(action, path)| *action == "write" && cache::is_data(path))
+    }
+}
+
+#[test]
+fn text_is_encoded_once() {
+    let mut place = Place::new(&[]);
+    assert!(place.writes_data(Start::New, Some(3)));
+    let run = place.run();
+    let data = Place::data(&run);
+    assert_eq!(data.len(), 1);
+    assert!(!place.writes_data(Start::Resume, Some(5)));
+    // A file that is damaged is made anew, and one that is gone too.
+    let name = data.keys().next().unwrap();
+    let mut flipped = data[name].clone();
+    flipped[20] ^= 1;
+    fs::write(run.join(name), flipped).unwrap();
+    assert!(place.writes_data(Start::Resume, Some(7)));
+    let [warning] = &place.warnings[..] else { panic!("{:?}", place.warnings) };
+    assert!(warning.contains(name) && warning.ends_with("is damaged (its checksum is wrong): it is made anew"));
+    fs::remove_file(run.join(name)).unwrap();
+    assert!(place.writes_data(Start::Resume, Some(9)));
+    assert!(Place::data(&run) == data);
+    // Another seed changes nothing of the text; other limits do, and other text.
+    place.config.training.seed = 9;
+    assert!(!place.writes_data(Start::Overwrite, Some(1)));
+    place.config.data.max_length = 5;
+    assert!(place.writes_data(Start::Overwrite, Some(1)));
+    let shorter = Place::data(&run);
+    assert!(shorter.len() == 1 && !shorter.contains_key(name));
+    let source = place.folder.path().join("source");
+    fs::write(&source, fs::read_to_string(&source).unwrap().replacen("ab", "ba", 1)).unwrap();
+    assert!(place.writes_data(Start::Overwrite, Some(1)));
+    let other = Place::data(&run);
+    assert!(other.len() == 1 && other.keys().ne(shorter.keys()));
+}
+
+#[test]
+fn trainings_may_share_what_they_encode() {
+    let mut place = Place::new(&["training.max_updates=1"]);
+    let cache = place.folder.path().join("some/cache");
+    place.config.data.cache = Some(cache.clone());
+    assert!(place.writes_data(Start::New, None));
+    assert_eq!((Place::data(&cache).len(), Place::data(&place.run()).len()), (1, 0));
+    fs::rename(place.run(), place.folder.path().join("elsewhere")).unwrap();
+    assert!(!place.writes_data(Start::New, None), "another training");
+    let model = fs::read(place.run().join("model.safetensors")).unwrap();
+    // Where the text is kept may change, and does not change the model.
+    place.config.data.cache = None;
+    assert!(place.writes_data(Start::Resume, None));
+    assert!(fs::read(place.run().join("model.safetensors")).unwrap() == model);
+    // What a crash left goes, and other files stay.
+    for name in ["unfinished-data-0.bin", "thesis.tex"] {
+        fs::write(cache.join(name), "x").unwrap();
+    }
+    place.config.data.cache = Some(cache.clone());
+    place.config.data.max_length = 5;
+    assert!(place.writes_data(Start::Overwrite, None));
+    assert!(cache.join("thesis.tex").exists() && !cache.join("unfinished-data-0.bin").exists());
+    assert_eq!((Place::data(&cache).len(), Place::data(&place.run()).len()), (2, 0));
+}
+
+/// A folder in which a process died while it encoded, or after, is as good as a new one.
+#[test]
+fn a_training_that_did_not_begin_leaves_no_text() {
+    let mut place = Place::new(&[]);
+    place.config.training.from = Some(place.folder.path().join("none"));
+    place.train(Start::New, None).unwrap_err();
+    assert!(!place.run().exists());
+    place.config.training.from = None;
+    let mut first = Place::new(&[]);
+    first.train(Start::New, Some(1)).unwrap();
+    fs::create_dir(place.run()).unwrap();
+    for (name, bytes) in Place::data(&first.run()) {
+        fs::write(place.run().join(format!("unfinished-{name}")), "half").unwrap();
+        fs::write(place.run().join(name), bytes).unwrap();
+    }
+    assert!(!place.writes_data(Start::New, None));
+    assert_same(&place.results(), &undisturbed(&[]), "a crash");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let mut place = Place::new(&[]);
+    let cache = place.folder.path().join("source");
+    place.config.data.cache = Some(cache.clone());
+    let error = place.train(Start::New, None).unwrap_err().to_string();
+    assert!(error.contains(&format!("`{}", cache.display())), "{error}");
+    let full = TrainingError::file("write", "x/unfinished-data-0123456789abcdef0123456789abcdef.bin");
+    let error = full(std::io::Error::from_raw_os_error(28)).to_string();
+    assert!(error.ends_with("Make room there, and go on with --resume, or set data.cache to a folder on another disk"));
+    let denied = TrainingError::file("create", "x/unfinished-data-0123456789abcdef0123456789abcdef.bin");
+    let error = denied(std::io::Error::from_raw_os_error(13)).to_string();
+    assert!(error.contains("Set data.cache to a folder that can be written"), "{error}");
+}
+
+/// Two corpora of twelve and four pairs.
+fn mixed(weights: [f64; 2]) -> Place {
+    let mut place = Place::new(&["training.max_epochs=4"]);
+    place.config.data.train.push(place.config.data.validation.clone().unwrap());
+    (0..2).for_each(|corpus| place.config.data.train[corpus].weight = Some(weights[corpus]));
+    place
+}
+
+#[test]
+fn corpora_with_weights_may_stop_anywhere() {
+    let weighted = || {
+        let mut place = mixed([0.5, 1.7]);
+        place.config.data.temperature = 2.0;
+        place
+    };
+    let mut whole = weighted();
+    // 0.5 · 12 + 1.7 · 4 = 12.8 pairs an epoch; in four epochs 12, 13, 13, 13, in batches of three.
+    let updates = whole.train(Start::New, None).unwrap().update;
+    let log = fs::read_to_string(whole.run().join("log.txt")).unwrap();
+    // √12 : √4 by 0.5 : 1.7 is 1.732 : 3.4.
+    let lines =
+        [("source", 12, 12.8 * 1.7320508 / 5.1320508 / 12.0), ("other-source", 4, 12.8 * 3.4 / 5.1320508 / 4.0)];
+    for (file, pairs, times) in lines {
+        let line = format!("/{file}: {pairs} pairs, {times:.3} times an epoch");
+        assert!(log.contains(&line), "no {line} in {log}");
+    }
+    for update in 1..updates {
+        let mut place = weighted();
+        place.train(Start::New, Some(update)).unwrap();
+        place.train(Start::Resume, None).unwrap();
+        assert_same(&place.results(), &whole.results(), &format!("a stop at {update}"));
+    }
+    let mut place = weighted();
+    place.train(Start::New, Some(2)).unwrap();
+    place.config.data.train[0].weight = Some(1.0);
+    let error = place.train(Start::Resume, None).unwrap_err().to_string();
+    assert!(error.contains("[data] differs"), "{error}");
+}
+
+#[test]
+fn weights_of_one_change_nothing() {
+    let mut plain = mixed([1.0, 1.0]);
+    plain.config.data.train.iter_mut().for_each(|corpus| corpus.weight = None);
+    let mut weighted = mixed([1.0, 1.0]);
+    for place in [&mut plain, &mut weighted] {
+        place.train(Start::New, None).unwrap();
+    }
+    assert_same(&weighted.results(), &plain.results(), "weights of one");
+    let mut other = mixed([1.0, 2.0]);
+    other.train(Start::New, None).unwrap();
+    assert!(other.results().model != plain.results().model);
+    let error = mixed([0.01, 0.01]).train(Start::New, None).unwrap_err().to_string();
+    assert!(error.contains("less than one pair") && error.contains("`weight`"), "{error}");
 }

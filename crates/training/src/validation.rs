@@ -15,14 +15,15 @@ use crate::{Sample, TrainingError, ValidationReport};
 pub(crate) struct Validation {
     pairs: Vec<Pair>,
     dataset: Dataset,
+    tag: Option<String>,
 }
 
 impl Validation {
     /// Reads the corpus. Blank lines count like any other.
     pub fn read(corpus: &CorpusConfig, vocabularies: &Vocabularies) -> Result<Self, TrainingError> {
         let pairs: Vec<Pair> = Pairs::open(std::slice::from_ref(corpus))?.collect::<Result<_, _>>()?;
-        let dataset = Dataset::for_validation(&pairs, vocabularies)?;
-        Ok(Self { pairs, dataset })
+        let dataset = Dataset::for_validation(&pairs, vocabularies, corpus)?;
+        Ok(Self { pairs, dataset, tag: corpus.tag.clone() })
     }
 
     pub fn pairs(&self) -> &[Pair] {
@@ -48,7 +49,8 @@ impl Validation {
         let references: Vec<&str> = self.pairs[..count].iter().map(|pair| pair.target.as_str()).collect();
         let mut options = TranslateOptions::from(&config.translation);
         options.search.beam_size = config.validation.beam_size;
-        let translations = Translator::new(model, device).translate(&sources, &options);
+        let translator = Translator::new(model, device).tagged(self.tag.as_deref())?;
+        let translations = translator.translate(&sources, &options);
         let hypotheses: Vec<&str> =
             translations.iter().map(|translation| translation.candidates[0].text.as_str()).collect();
         let bleu = bleu(&hypotheses, &references, &BleuOptions::default())?;

@@ -72,6 +72,9 @@ pub struct Align {
     /// How the weights of both models become one; with `no`, those that are written are those of MODEL
     #[arg(long, value_name = "HOW", default_value = "product", requires = "reverse", help_heading = "Links")]
     pub combine: Combine,
+    /// Put this tag of the model before each source; the model of --reverse gets none: the kind of text that training corpora of the same `tag` have (`info` lists them)
+    #[arg(long, value_name = "NAME", conflicts_with = "statistical")]
+    pub tag: Option<String>,
     #[command(flatten)]
     pub linking: Linking,
     #[command(flatten)]

@@ -45,7 +45,7 @@ pub fn run(args: &Align) -> Result<()> {
 
 /// Links words by a model, or by two.
 fn by_model(args: &Align, model: &Path, mut pairs: Pairs, results: &mut Results, shown: bool) -> Result<()> {
-    let forward = load(args, model)?;
+    let forward = load(args, model)?.tagged(args.tag.as_deref())?;
     let reverse = args.reverse.as_deref().map(|model| load(args, model)).transpose()?;
     let mut aligner = Aligner::new(&forward, args.linking, args.batch.get(), args.max_length.get());
     if let Some(reverse) = &reverse {

@@ -35,7 +35,8 @@ pub fn run(args: &Evaluate) -> Result<()> {
     let pairs: Vec<Pair> = Pairs::open(&[corpus])?.collect::<Result<_, _>>()?;
     let scoring = Scoring::open(&args.gold)?;
     let files = Files::open(args)?;
-    let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
+    let translator =
+        args.compute.load(&args.model, &args.search.ensemble, args.messages)?.tagged(args.tag.as_deref())?;
     let links = scoring.map(|scoring| score_links(args, &translator, &pairs, scoring)).transpose()?;
     let begin = Instant::now();
     let hypotheses = translate(args, &translator, &pairs);

@@ -142,6 +142,7 @@ mod tests {
                     source: if i % 10 == 9 { String::new() } else { i.to_string() },
                     target: "t".into(),
                     links: None,
+                    corpus: 0,
                     place,
                 })
             })

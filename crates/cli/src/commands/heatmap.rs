@@ -30,7 +30,7 @@ fn draw_one(args: &Heatmap) -> Result<()> {
     refuse_blank("--source", args.source.as_deref())?;
     refuse_blank("--target", args.target.as_deref())?;
     let picture = args.output.as_deref().map(|path| Picture::open(path, args)).transpose()?;
-    let translator = args.compute.load(&args.model, &[], args.messages)?;
+    let translator = args.compute.load(&args.model, &[], args.messages)?.tagged(args.tag.as_deref())?;
     require_attention(&translator)?;
     let options = match &picture {
         Some(picture) if picture.kind == Kind::Html => many(&translator),

@@ -27,6 +27,10 @@ fn text(model: &Model, parameters: usize) -> String {
     line("parameters", HumanCount(parameters as u64).to_string());
     line("weights", weights(model.form()).into());
     line("vocabulary", vocabulary(model));
+    let tags = model.vocabularies.source.tags();
+    if !tags.is_empty() {
+        line("tags", tags.join(", "));
+    }
     if let Some(shortlist) = &model.shortlist {
         let [frequent, proposals] = shortlist.sizes();
         line("shortlist", format!("{frequent} words for every source, up to {proposals} more for each source word"));
@@ -97,6 +101,7 @@ fn json(model: &Model, parameters: usize) -> Value {
         "shortlist": model.shortlist.as_ref().map(Shortlist::sizes),
         "source_vocabulary": model.vocabularies.source.vocab_size(),
         "target_vocabulary": model.vocabularies.target.vocab_size(),
+        "tags": model.vocabularies.source.tags(),
         "tokenizer": config.tokenizer,
         "model": config.model,
         "training": config.training,

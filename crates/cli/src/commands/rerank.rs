@@ -86,7 +86,7 @@ struct Judges<'a> {
 
 impl<'a> Judges<'a> {
     fn load(args: &'a Rerank) -> Result<Self> {
-        let first = args.compute.load(&args.model, &[], args.messages)?;
+        let first = args.compute.load(&args.model, &[], args.messages)?.tagged(args.tag.as_deref())?;
         let mut ranking = Ranking::from(&first.config().translation);
         ranking.length_penalty = args.length_penalty.unwrap_or(ranking.length_penalty);
         ranking.length_form = args.length_form.unwrap_or(ranking.length_form);
@@ -94,7 +94,8 @@ impl<'a> Judges<'a> {
         let mut models = vec![(first, false)];
         let others = args.with.iter().map(|path| (path, false)).chain(args.reverse.iter().map(|path| (path, true)));
         for (path, reverse) in others {
-            let model = args.compute.load(path, &[], args.messages)?;
+            let tag = args.tag.as_deref().filter(|_| !reverse);
+            let model = args.compute.load(path, &[], args.messages)?.tagged(tag)?;
             let (from, to) = languages(&model);
             let expected = if reverse { (&target, &source) } else { (&source, &target) };
             if (&from, &to) != expected {

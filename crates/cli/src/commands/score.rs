@@ -36,7 +36,7 @@ pub fn run(args: &Score) -> Result<()> {
     let mut pairs = Pairs::open(&[corpus])?;
     let inputs: [&Path; 3] = [&args.source, &args.target, &args.model];
     let mut output = Output::open(args.output.as_deref(), &inputs)?;
-    let translator = args.compute.load(&args.model, &[], args.messages)?;
+    let translator = args.compute.load(&args.model, &[], args.messages)?.tagged(args.tag.as_deref())?;
     let counter = Counter::new(None, !args.messages.quiet && (args.output.is_some() || !io::stdout().is_terminal()));
     loop {
         let (window, failed) = next_window(&mut pairs, args.batch.get());

@@ -44,7 +44,8 @@ pub fn run(args: &Translate) -> Result<()> {
         .into());
     }
     if is_prompt(args) {
-        let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
+        let translator =
+            args.compute.load(&args.model, &args.search.ensemble, args.messages)?.tagged(args.tag.as_deref())?;
         let options = options(args, &translator);
         return prompt::run(translator, options, args.messages);
     }
@@ -56,7 +57,8 @@ pub fn run(args: &Translate) -> Result<()> {
     let others = [&args.model].into_iter().chain(&args.search.ensemble).chain(&args.control.glossary);
     let inputs: Vec<&Path> = input.into_iter().chain(others.map(|path| path.as_path())).collect();
     let output = Output::open(args.output.as_deref(), &inputs)?;
-    let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
+    let translator =
+        args.compute.load(&args.model, &args.search.ensemble, args.messages)?.tagged(args.tag.as_deref())?;
     if args.alignments.is_some() {
         require_attention(&translator)?;
     }

@@ -18,5 +18,6 @@ mod plot;
 mod rerank;
 mod search;
 mod streams;
+mod tags;
 mod train;
 mod translate;

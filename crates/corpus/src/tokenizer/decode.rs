@@ -5,7 +5,7 @@ use std::ops::Range;
 use rnnsearch_config::TokenizerKind;
 
 use super::pipeline::{CONTINUATION, hides_words, marks_spaces, spells_bytes};
-use super::{BOS, EOS, PAD, SPECIAL_TOKENS, Tokenizer, UNK};
+use super::{BOS, EOS, PAD, SPECIAL_TOKENS, Tokenizer, UNK, tag_name};
 
 /// A text made of tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Decoded {
 /// What an id adds to a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Nothing: padding, begin and end of sentence.
+    /// Nothing: padding, begin and end of sentence, tags.
     Nothing,
     /// The sign for unknown text.
     Unknown,
@@ -37,6 +37,7 @@ impl Piece {
             UNK => Self::Unknown,
             _ => match parse_byte(token) {
                 Some(byte) if spells_bytes(kind) => Self::Byte(byte),
+                _ if tag_name(token).is_some() => Self::Nothing,
                 _ if kind == TokenizerKind::Wordpiece => {
                     Self::Text(token.strip_prefix(CONTINUATION).unwrap_or(token).to_owned())
                 }

@@ -159,6 +159,22 @@ impl Tokenizer {
         self.inner.get_model().id_to_token(id).map(|token| shown(&token))
     }
 
+    /// The id of a tag, a token that no text has: it says what kind of text follows. None where the vocabulary has no such tag.
+    pub fn tag(&self, name: &str) -> Option<u32> {
+        self.inner.get_model().token_to_id(&tag_token(name))
+    }
+
+    /// Whether an id is that of a tag.
+    pub fn is_tag(&self, id: u32) -> bool {
+        id > EOS && self.pieces.get(id as usize) == Some(&Piece::Nothing)
+    }
+
+    /// The tags of the vocabulary, in the order of their ids.
+    pub fn tags(&self) -> Vec<String> {
+        let tags = (0..self.vocab_size() as u32).filter(|&id| self.is_tag(id));
+        tags.filter_map(|id| tag_name(&self.inner.get_model().id_to_token(id)?).map(str::to_owned)).collect()
+    }
+
     /// The id here of what is token `id` in another tokenizer; none where this one has no such token.
     pub fn same_token(&self, other: &Self, id: u32) -> Option<u32> {
         self.inner.get_model().token_to_id(&other.inner.get_model().id_to_token(id)?)
@@ -270,6 +286,15 @@ fn close_gaps(offsets: &[(usize, usize)], first_is_empty: bool, length: usize) -
 
 fn byte_token(byte: u8) -> String {
     format!("<0x{byte:02X}>")
+}
+
+/// The token of a tag. As `<` is a word of its own, and so is every character where units are characters, it is never part of a text.
+fn tag_token(name: &str) -> String {
+    format!("<tag:{name}>")
+}
+
+fn tag_name(token: &str) -> Option<&str> {
+    token.strip_prefix("<tag:")?.strip_suffix('>')
 }
 
 fn shown(token: &str) -> String {

@@ -262,3 +262,41 @@ fn saved_vocabularies_are_loaded_again() {
     let missing = Vocabularies::load(folder.path()).expect_err("missing").to_string();
     assert!(missing.contains("tokenizer.json"), "{missing}");
 }
+
+/// Vocabularies with tags, of a text that tries to write them.
+fn tagged(kind: TokenizerKind, vocabulary: usize, joint: bool) -> Vocabularies {
+    let pair = |(source, target): (&str, &str)| crate::Pair {
+        source: format!("{source} <tag:bt>"),
+        target: format!("{target} <tag:2en> tag:bt"),
+        links: None,
+        corpus: 0,
+        place: crate::Place { file: "a".into(), line: 1 },
+    };
+    let config = TokenizerConfig { kind, vocabulary, joint, ..Default::default() };
+    Vocabularies::train(PAIRS.map(pair).map(Ok), &config, &["2en".into(), "bt".into()]).expect("vocabularies")
+}
+
+#[test]
+fn tags_are_tokens_that_no_text_has() {
+    for (kind, size) in KINDS {
+        let vocabularies = tagged(kind, size + 2, true);
+        let tokenizer = Tokenizer::from_json(&vocabularies.source.to_json(), "test").expect("a tokenizer");
+        assert_eq!(tokenizer.tags(), ["2en", "bt"], "{kind:?}");
+        let [english, back] = ["2en", "bt"].map(|tag| tokenizer.tag(tag).expect("a tag"));
+        assert_eq!((back, tokenizer.tag("de")), (english + 1, None));
+        let are_tags: Vec<u32> = (0..tokenizer.vocab_size() as u32).filter(|&id| tokenizer.is_tag(id)).collect();
+        assert_eq!(are_tags, [english, back]);
+        for text in ["<tag:bt>", " <tag:bt>", "x<tag:2en>y", "<tag:bt><tag:bt>", "tag:bt", "<tag:>", "<tag:de>"] {
+            let ids = tokenizer.encode_ids(text);
+            assert!(!ids.contains(&back) && !ids.contains(&english), "{kind:?} takes {text} for a tag");
+            let with_tag = [&[back], &ids[..], &[EOS]].concat();
+            assert_eq!(tokenizer.decode(&with_tag), tokenizer.decode(&ids));
+            if pipeline::spells_bytes(kind) {
+                assert_eq!(tokenizer.decode(&ids), text);
+            }
+        }
+    }
+    let apart = tagged(TokenizerKind::Bpe, 330, false);
+    assert_eq!((apart.source.tags().len(), apart.target.tags().len()), (2, 0));
+    assert_eq!((apart.source.vocab_size(), apart.target.vocab_size()), (330, 330));
+}

@@ -16,16 +16,20 @@ use super::{SPECIAL_TOKENS, Tokenizer, UNK, merges, pieces};
 use crate::error::CorpusError;
 
 /// The words of a text, counted, as the tokenizer to be will see them.
+///
+/// However long the text is, a bounded number of them is remembered: where there are more, the rarest are forgotten.
 pub(crate) struct WordCounts {
     pipeline: Pipeline,
     counts: HashMap<String, u64>,
+    /// The most different words.
+    most: usize,
 }
 
 impl WordCounts {
     pub(crate) fn new(config: &TokenizerConfig) -> Self {
         let pipeline =
             Pipeline::new(config.kind, config.lowercase).expect("the patterns of the pipeline are constants");
-        Self { pipeline, counts: HashMap::new() }
+        Self { pipeline, counts: HashMap::new(), most: MOST_WORDS }
     }
 
     /// Counts the words of some lines, on all threads.
@@ -46,6 +50,18 @@ impl WordCounts {
         for (word, count) in parts.into_iter().flatten() {
             *self.counts.entry(word).or_default() += count;
         }
+        if self.counts.len() > self.most {
+            self.forget_rare();
+        }
+    }
+
+    /// Forgets the words seen once, then those seen at most twice, four times and so on, until half of what may be remembered is left.
+    fn forget_rare(&mut self) {
+        let mut rare = 1;
+        while self.counts.len() > self.most / 2 {
+            self.counts.retain(|_, count| *count > rare);
+            rare *= 2;
+        }
     }
 
     /// Learns the vocabulary. The result depends on the counts alone, not on the order of the lines or the threads.
@@ -54,11 +70,11 @@ impl WordCounts {
     ///
     /// [`CorpusError::NoText`] if nothing was counted, [`CorpusError::VocabularyTooLarge`] if the text does not have so
     /// many units, [`CorpusError::VocabularyTooSmall`] if the units that every vocabulary has leave no room.
-    pub(crate) fn learn(self, config: &TokenizerConfig, size: Size) -> Result<Tokenizer, CorpusError> {
+    pub(crate) fn learn(self, config: &TokenizerConfig, size: Size, tags: &[String]) -> Result<Tokenizer, CorpusError> {
         if self.counts.is_empty() {
             return Err(CorpusError::NoText);
         }
-        let room = size.room(config.kind)?;
+        let room = size.room(config.kind, tags.len())?;
         let learned = match config.kind {
             TokenizerKind::Wordlevel => learn_words(self.counts, room, config),
             kind => learn_units(kind, &sorted(self.counts), room, config),
@@ -71,7 +87,7 @@ impl WordCounts {
                 min_frequency: config.min_frequency,
             });
         }
-        let model = learned.into_model(config.kind).expect("a learned vocabulary makes a model");
+        let model = learned.into_model(config.kind, tags).expect("a learned vocabulary makes a model");
         Ok(Tokenizer::assemble(config.kind, config.lowercase, model).expect("a learned model makes a tokenizer"))
     }
 }
@@ -85,11 +101,14 @@ pub(crate) struct Size {
 
 impl Size {
     /// What is left for learned units.
-    fn room(self, kind: TokenizerKind) -> Result<usize, CorpusError> {
-        let (reserved, taken_by) = match spells_bytes(kind) {
-            true => (SPECIAL_TOKENS.len() + 256, "the special tokens and the 256 bytes"),
-            false => (SPECIAL_TOKENS.len(), "the special tokens"),
+    fn room(self, kind: TokenizerKind, tags: usize) -> Result<usize, CorpusError> {
+        let (units, taken_by) = match (spells_bytes(kind), tags) {
+            (true, 0) => (256, "the special tokens and the 256 bytes"),
+            (true, _) => (256, "the special tokens, the tags and the 256 bytes"),
+            (false, 0) => (0, "the special tokens"),
+            (false, _) => (0, "the special tokens and the tags"),
         };
+        let reserved = SPECIAL_TOKENS.len() + tags + units;
         match self.entries.checked_sub(reserved) {
             None | Some(0) => {
                 Err(CorpusError::VocabularyTooSmall { key: self.key, asked: self.entries, reserved, taken_by })
@@ -98,6 +117,9 @@ impl Size {
         }
     }
 }
+
+/// The most different words that are remembered, which take some 100 bytes each. A million lines of a language have about as many.
+const MOST_WORDS: usize = 2_000_000;
 
 /// Lines that one thread counts at a time.
 const PART: usize = 512;
@@ -140,51 +162,70 @@ impl Learned {
         }
     }
 
-    fn into_model(self, kind: TokenizerKind) -> tokenizers::Result<ModelWrapper> {
+    fn into_model(self, kind: TokenizerKind, tags: &[String]) -> tokenizers::Result<ModelWrapper> {
         let unknown = SPECIAL_TOKENS[UNK as usize].to_owned();
         Ok(match self {
             Self::Merges(merges::Subwords { units, merges }) => BPE::builder()
-                .vocab_and_merges(vocabulary::<Vocab>(kind, units), merges)
+                .vocab_and_merges(vocabulary::<Vocab>(kind, tags, units), merges)
                 .unk_token(unknown)
                 .byte_fallback(true)
                 .build()?
                 .into(),
             Self::Units(units) if kind == TokenizerKind::Char => BPE::builder()
-                .vocab_and_merges(vocabulary::<Vocab>(kind, units), Vec::new())
+                .vocab_and_merges(vocabulary::<Vocab>(kind, tags, units), Vec::new())
                 .unk_token(unknown)
                 .build()?
                 .into(),
             Self::Units(units) if kind == TokenizerKind::Wordpiece => WordPiece::builder()
-                .vocab(vocabulary::<Vocab>(kind, units))
+                .vocab(vocabulary::<Vocab>(kind, tags, units))
                 .unk_token(unknown)
                 .continuing_subword_prefix(CONTINUATION.to_owned())
                 .max_input_chars_per_word(LONGEST_WORD)
                 .build()?
                 .into(),
             Self::Units(units) => {
-                WordLevel::builder().vocab(vocabulary(kind, units)).unk_token(unknown).build()?.into()
+                WordLevel::builder().vocab(vocabulary(kind, tags, units)).unk_token(unknown).build()?.into()
             }
             Self::Pieces(pieces) => {
-                let reserved = reserved_tokens(kind).into_iter().map(|token| (token, 0.0));
+                let reserved = reserved_tokens(kind, tags).into_iter().map(|token| (token, 0.0));
                 Unigram::from(reserved.chain(pieces).collect(), Some(UNK as usize), true)?.into()
             }
         })
     }
 }
 
-/// Tokens with their ids: special tokens, bytes where the kind has them, learned units.
-fn vocabulary<V: FromIterator<(String, u32)>>(kind: TokenizerKind, units: Vec<String>) -> V {
-    reserved_tokens(kind).into_iter().chain(units).zip(0..).collect()
+/// Tokens with their ids: special tokens, bytes where the kind has them, tags, learned units.
+fn vocabulary<V: FromIterator<(String, u32)>>(kind: TokenizerKind, tags: &[String], units: Vec<String>) -> V {
+    reserved_tokens(kind, tags).into_iter().chain(units).zip(0..).collect()
 }
 
-fn reserved_tokens(kind: TokenizerKind) -> Vec<String> {
+fn reserved_tokens(kind: TokenizerKind, tags: &[String]) -> Vec<String> {
     let bytes = (0..=u8::MAX).filter(|_| spells_bytes(kind));
     let special = SPECIAL_TOKENS.iter().map(|&token| token.to_owned());
-    special.chain(bytes.map(super::byte_token)).collect()
+    special.chain(bytes.map(super::byte_token)).chain(tags.iter().map(|tag| super::tag_token(tag))).collect()
 }
 
 fn sorted(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
     let mut words: Vec<(String, u64)> = counts.into_iter().collect();
     words.sort_unstable();
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rare_words_are_forgotten_where_there_are_too_many() {
+        let mut counts = WordCounts { most: 10, ..WordCounts::new(&TokenizerConfig::default()) };
+        // Eight words: all of them are remembered.
+        counts.add(&["a a a a b b b c c d e f g h"]);
+        assert_eq!(counts.counts.len(), 8);
+        // Twelve: those seen once go, and as half of ten is what is left, no more.
+        counts.add(&["c d d e e i j k l"]);
+        assert_eq!(
+            sorted(counts.counts),
+            [(" a", 4), (" b", 3), (" c", 3), (" d", 3), (" e", 3)].map(|(w, c)| (w.into(), c))
+        );
+    }
 }

@@ -37,7 +37,7 @@ impl Vocabularies {
         Arc::ptr_eq(&self.source, &self.target)
     }
 
-    /// Learns the vocabularies that the configuration asks for, in one pass over the pairs.
+    /// Learns the vocabularies that the configuration asks for, in one pass over the pairs. That of the source has the tags, too.
     ///
     /// The same text gives the same vocabularies, byte for byte.
     ///
@@ -48,6 +48,7 @@ impl Vocabularies {
     pub fn train(
         pairs: impl IntoIterator<Item = Result<Pair, CorpusError>>,
         config: &TokenizerConfig,
+        tags: &[String],
     ) -> Result<Self, CorpusError> {
         let mut counts = Counts::new(config);
         let mut pairs = pairs.into_iter();
@@ -55,7 +56,7 @@ impl Vocabularies {
         loop {
             let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
             if chunk.is_empty() {
-                return if blank { Err(CorpusError::NoText) } else { counts.learn(config) };
+                return if blank { Err(CorpusError::NoText) } else { counts.learn(config, tags) };
             }
             blank &= chunk.iter().all(|pair| Filter::check_blank(pair).is_some());
             let (sources, targets): (Vec<&str>, Vec<&str>) =
@@ -69,7 +70,7 @@ impl Vocabularies {
         let mut counts = Counts::new(config);
         let (sources, targets): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
         counts.add(&sources, &targets);
-        counts.learn(config)
+        counts.learn(config, &[])
     }
 
     /// The files that they are saved in, by name: `tokenizer.json`, or `tokenizer.source.json` and `tokenizer.target.json`.
@@ -118,15 +119,15 @@ impl Counts {
         self.target.as_mut().unwrap_or(&mut self.source).add(targets);
     }
 
-    fn learn(self, config: &TokenizerConfig) -> Result<Vocabularies, CorpusError> {
+    fn learn(self, config: &TokenizerConfig, tags: &[String]) -> Result<Vocabularies, CorpusError> {
         let both = Size { key: "tokenizer.vocabulary", entries: config.vocabulary };
         let or_both = |key, entries: Option<usize>| entries.map_or(both, |entries| Size { key, entries });
         let Some(target) = self.target else {
-            return self.source.learn(config, both).map(Vocabularies::joint);
+            return self.source.learn(config, both, tags).map(Vocabularies::joint);
         };
         Ok(Vocabularies::separate(
-            self.source.learn(config, or_both("tokenizer.source_vocabulary", config.source_vocabulary))?,
-            target.learn(config, or_both("tokenizer.target_vocabulary", config.target_vocabulary))?,
+            self.source.learn(config, or_both("tokenizer.source_vocabulary", config.source_vocabulary), tags)?,
+            target.learn(config, or_both("tokenizer.target_vocabulary", config.target_vocabulary), &[])?,
         ))
     }
 }

@@ -28,7 +28,7 @@ pub fn draw_page(args: &Heatmap, input: &Path, output: &Path) -> Result<()> {
     }
     let mut lines = Input::open(input, args.targets.as_deref())?;
     let picture = Picture::open(output, args)?;
-    let translator = args.compute.load(&args.model, &[], args.messages)?;
+    let translator = args.compute.load(&args.model, &[], args.messages)?.tagged(args.tag.as_deref())?;
     require_attention(&translator)?;
     let options = many(&translator);
     let most = args.html_pairs.map_or(USUAL, usize::from);
@@ -59,7 +59,7 @@ pub fn draw_folder(args: &Heatmap, input: &Path, output: &Path) -> Result<()> {
     let mut lines = Input::open(input, args.targets.as_deref())?;
     check_folder(args, output)?;
     let fonts = fonts(args)?;
-    let translator = args.compute.load(&args.model, &[], args.messages)?;
+    let translator = args.compute.load(&args.model, &[], args.messages)?.tagged(args.tag.as_deref())?;
     require_attention(&translator)?;
     let options = TranslateOptions::from(&translator.config().translation);
     let mut folder = Folder::create(args, output, &fonts)?;
