@@ -6,7 +6,9 @@
 use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
-use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher};
+use crate::{
+    AttentionWeights, Direction, EPSILON, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
+};
 
 /// One step of a gated recurrent unit, appendix A.1.1.
 ///
@@ -25,18 +27,23 @@ pub fn gru_step(
     };
     let gates = 2 * n;
     let weight = |from: usize, to: usize| recurrent.weight.clone().slice([0..n, from..to]);
+    let normalized = |product: Tensor<2>, from: usize, to: usize| match &recurrent.gain {
+        Some(gain) => normalize_part(product, gain.clone().slice([from..to])),
+        None => product,
+    };
     let input = |from: usize, to: usize| projected.clone().slice([0..batch, from..to]);
     let (reset_update, candidate) = match recurrent.reset {
         Reset::Before => {
-            let gate = sigmoid(input(0, gates) + dropped.clone().matmul(weight(0, gates)));
+            let product = dropped.clone().matmul(weight(0, gates));
+            let gate = sigmoid(input(0, gates) + normalized(product, 0, gates));
             let reset = gate.clone().slice([0..batch, 0..n]);
-            (gate, (reset * dropped).matmul(weight(gates, 3 * n)))
+            (gate, normalized((reset * dropped).matmul(weight(gates, 3 * n)), gates, 3 * n))
         }
         Reset::After => {
             let product = dropped.matmul(recurrent.weight.clone());
-            let gate = sigmoid(input(0, gates) + product.clone().slice([0..batch, 0..gates]));
+            let gate = sigmoid(input(0, gates) + normalized(product.clone().slice([0..batch, 0..gates]), 0, gates));
             let reset = gate.clone().slice([0..batch, 0..n]);
-            let product = product.slice([0..batch, gates..3 * n]);
+            let product = normalized(product.slice([0..batch, gates..3 * n]), gates, 3 * n);
             let product = match &recurrent.bias {
                 Some(bias) => product + bias.clone().unsqueeze(),
                 None => product,
@@ -47,6 +54,23 @@ pub fn gru_step(
     let update = reset_update.slice([0..batch, n..gates]);
     let candidate = (input(gates, 3 * n) + candidate).tanh();
     state.clone() + update * (candidate - state)
+}
+
+/// Layer normalisation, as [`crate::normalize`] but without a bias.
+pub fn normalize(products: Tensor<2>, gain: Tensor<1>) -> Tensor<2> {
+    let [rows, width] = products.dims();
+    let gates = width / 3 * 2;
+    let part = |from: usize, to: usize| {
+        normalize_part(products.clone().slice([0..rows, from..to]), gain.clone().slice([from..to]))
+    };
+    Tensor::cat(vec![part(0, gates), part(gates, width)], 1)
+}
+
+/// g ∘ (a - mean a) / √(variance a + ε) for every row a of `[rows, size]`; g is `[size]`.
+fn normalize_part(rows: Tensor<2>, gain: Tensor<1>) -> Tensor<2> {
+    let centred = rows.clone() - rows.mean_dim(1);
+    let variance = centred.clone().square().mean_dim(1);
+    centred / (variance + EPSILON).sqrt() * gain.unsqueeze()
 }
 
 /// See [`crate::gru_sequence`].
@@ -125,7 +149,12 @@ pub fn decoder_sequence(
             }
         };
         let (context, alignment) = attend(state.clone(), memory, attention);
-        state = gru_step(context.clone().matmul(attention.context.clone()) + beside, state, unit, mask);
+        let taken = context.clone().matmul(attention.context.clone());
+        let taken = match &attention.context_gain {
+            Some(gain) => normalize(taken, gain.clone()),
+            None => taken,
+        };
+        state = gru_step(taken + beside, state, unit, mask);
         let mut output = vec![state.clone(), context];
         output.extend(teacher.alignments.then_some(alignment));
         steps.push(Tensor::cat(output, 1));

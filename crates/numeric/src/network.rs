@@ -17,8 +17,10 @@ use self::weights::{Affine, Table};
 pub use self::weights::{Line, Parameter, Parameters, Values};
 pub(crate) use self::weights::{Operand, Weight};
 use crate::cell::{Cell, Step};
+use crate::norm::Part;
 use crate::product::Write;
-use crate::{Reset, vector};
+use crate::rows::columns;
+use crate::{Reset, norm, vector};
 
 /// A trained network, its weights packed.
 #[derive(Debug)]
@@ -42,16 +44,24 @@ pub struct Network {
 /// A gated recurrent unit.
 #[derive(Debug)]
 struct Unit {
-    input: Affine,
+    input: Input,
     cell: Cell,
+}
+
+/// What enters the three gates of a unit.
+#[derive(Debug)]
+struct Input {
+    affine: Affine,
+    /// Of layer normalisation of the product; none where it is taken as it is.
+    gain: Option<Vec<f32>>,
 }
 
 /// How the first decoder layer takes in the context.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one a network")]
 enum Taking {
-    /// Beside the last word: [C_r | C_z | C].
-    Beside(Weight),
+    /// Beside the last word: [C_r | C_z | C], and the gain of layer normalisation, if there is one.
+    Beside(Weight, Option<Vec<f32>>),
     /// By a second unit, whose predecessor's state asks for it: a conditional decoder.
     After(Unit),
 }
@@ -140,7 +150,7 @@ impl Network {
             }),
             taking: match has("decoder.0.second.input_weight") {
                 true => Taking::After(from.unit("decoder.0.second")),
-                false => Taking::Beside(from.weight("decoder.0.context_weight")),
+                false => Taking::Beside(from.weight("decoder.0.context_weight"), from.gain("decoder.0.context_gain")),
             },
             decoder: (0..layers("decoder.#.input_weight")).map(|i| from.unit(&format!("decoder.{i}"))).collect(),
             readout: Readout {
@@ -222,7 +232,7 @@ impl Network {
         let units = self.decoder.iter().flat_map(Unit::weights);
         let query = self.attention.iter().map(|attention| &attention.query);
         let (beside, after) = match &self.taking {
-            Taking::Beside(weight) => (Some(weight), None),
+            Taking::Beside(weight, _) => (Some(weight), None),
             Taking::After(unit) => (None, Some(unit)),
         };
         let taking = beside.into_iter().chain(after.into_iter().flat_map(Unit::weights));
@@ -236,7 +246,8 @@ impl Network {
     /// The size of a context: both directions with attention, the forward one without.
     fn context_size(&self) -> usize {
         match &self.taking {
-            Taking::Beside(weight) | Taking::After(Unit { input: Affine { weight, .. }, .. }) => weight.shape()[0],
+            Taking::Beside(weight, _) => weight.shape()[0],
+            Taking::After(unit) => unit.input.affine.weight.shape()[0],
         }
     }
 }
@@ -308,9 +319,13 @@ impl<'n> Hypotheses<'n> {
         let mut gates = unit.input.apply(embedded);
         let mut gates = rows_mut(&mut gates, 3 * n);
         match &network.taking {
-            Taking::Beside(weight) => {
+            Taking::Beside(weight, gain) => {
                 let contexts = self.attend(before);
-                weight.multiply(&Operand::of(&contexts, network.context_size()), &mut gates, Write::Add);
+                let operand = Operand::of(&contexts, network.context_size());
+                match gain {
+                    Some(gain) => add_normalized_product(weight, gain, &operand, &mut gates),
+                    None => weight.multiply(&operand, &mut gates, Write::Add),
+                }
                 (unit.step(before, &mut gates), contexts)
             }
             Taking::After(second) => {
@@ -382,7 +397,7 @@ impl<'n> Hypotheses<'n> {
 
 impl Unit {
     fn weights(&self) -> impl Iterator<Item = &Weight> {
-        [&self.input.weight].into_iter().chain(self.cell.weights())
+        [&self.input.affine.weight].into_iter().chain(self.cell.weights())
     }
 
     /// The states `[tokens, n]` over sentences, whose tokens' inputs are the rows of `input`.
@@ -420,9 +435,39 @@ impl Unit {
         let n = self.cell.n();
         let size = previous.rows().len() * n;
         let (mut next, mut inner) = (vec![0.0; size], vec![0.0; size]);
-        let step = Step { previous: previous.rows(), input: previous, gates, inner: &mut rows_mut(&mut inner, n) };
+        let rows = if self.cell.normalizes() { previous.rows().len() } else { 0 };
+        let mut normalized = vec![0.0; rows * norm::width(n)];
+        let step = Step {
+            previous: previous.rows(),
+            input: previous,
+            gates,
+            inner: &mut rows_mut(&mut inner, n),
+            normalized: &mut rows_mut(&mut normalized, norm::width(n)),
+        };
         self.cell.forward(step, &mut rows_mut(&mut next, n));
         next
+    }
+}
+
+impl Input {
+    /// W x + b for rows `x`, one after another: `[rows, 3n]`.
+    fn apply(&self, x: &Operand) -> Vec<f32> {
+        let Some(gain) = &self.gain else { return self.affine.apply(x) };
+        let mut gates = self.affine.bias.repeat(x.rows().len());
+        add_normalized_product(&self.affine.weight, gain, x, &mut rows_mut(&mut gates, gain.len()));
+        gates
+    }
+}
+
+/// Adds products with the matrices of three gates, normalised, to these.
+fn add_normalized_product(weight: &Weight, gain: &[f32], x: &Operand, gates: &mut [&mut [f32]]) {
+    let n = gain.len() / 3;
+    let mut products = vec![0.0; gates.len() * norm::width(n)];
+    let mut products = rows_mut(&mut products, norm::width(n));
+    weight.multiply(x, &mut columns(&mut products, 0, 3 * n), Write::Set);
+    for part in Part::ALL {
+        let Range { start, end } = part.columns(n);
+        norm::add_normalized(part, gain, &mut products, &mut columns(gates, start, end));
     }
 }
 
@@ -461,12 +506,20 @@ impl<'p> Named<'p> {
         Affine { weight: self.weight(weight), bias: self.vector(bias) }
     }
 
+    /// A gain of layer normalisation, if the network has it.
+    fn gain(&self, name: &str) -> Option<Vec<f32>> {
+        self.parameters.contains_key(name).then(|| self.vector(name))
+    }
+
     fn unit(&self, name: &str) -> Unit {
         let recurrent = self.parameter(&format!("{name}.recurrent_weight"));
         let bias = (self.reset == Reset::After).then(|| self.vector(&format!("{name}.recurrent_bias")));
         Unit {
-            input: self.affine(&format!("{name}.input_weight"), &format!("{name}.input_bias")),
-            cell: Cell::of_parameters(recurrent, bias, self.reset),
+            input: Input {
+                affine: self.affine(&format!("{name}.input_weight"), &format!("{name}.input_bias")),
+                gain: self.gain(&format!("{name}.input_gain")),
+            },
+            cell: Cell::of_parameters(recurrent, bias, self.gain(&format!("{name}.recurrent_gain")), self.reset),
         }
     }
 
