@@ -216,3 +216,40 @@ pub fn at(sequence: &Tensor<3>, i: usize) -> Tensor<2> {
 pub fn mask_at(dropout: Option<&Tensor<3>>, step: usize) -> Option<Tensor<2>> {
     dropout.map(|mask| at(mask, if mask.dims()[0] == 1 { 0 } else { step }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_close(given: Tensor<2>, expected: &[f32]) {
+        let given = given.try_into_vec_as::<f32>().unwrap();
+        assert_eq!(given.len(), expected.len());
+        assert!(given.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{given:?} is not {expected:?}");
+    }
+
+    /// Worked by hand. The gates' [1, 3, 5, 7] have the mean 4 and the variance 5, the candidate's [2, 6] the mean 4 and the variance 4; with ε,
+    /// 1/√5.00001 is 0.4472131 and 1/√4.00001 0.4999994.
+    #[test]
+    fn products_are_normalized_in_two_parts() {
+        let device = Device::flex();
+        let product = Tensor::from_floats([[1.0, 3.0, 5.0, 7.0, 2.0, 6.0], [0.0; 6]], &device);
+        let gain = Tensor::from_floats([1.0, 1.0, 2.0, 1.0, 1.0, -3.0], &device);
+        let expected = [-1.3416394, -0.4472131, 0.8944263, 1.3416394, -0.9999987, -2.9999963];
+        assert_close(normalize(product, gain), &[expected, [0.0; 6]].concat());
+    }
+
+    /// The same products, of h = [1, -1]; inputs are 0. Then r = σ([-1.3416394, -0.4472131]) = [0.2072406, 0.3900236] and
+    /// z = [0.6099764, 0.7927594]. Reset after: h~ = tanh(r ∘ ([-1, 1] + ½)) = [-0.1032508, 0.5263152]. Reset before: U (r ∘ h) is r_1
+    /// times as large, which normalising takes back but for ε: h~ = tanh([-0.9999709, 0.9999709]).
+    #[test]
+    fn a_step_with_layer_normalisation() {
+        let device = Device::flex();
+        let weight = Tensor::from_floats([[1.0, 3.0, 5.0, 7.0, 2.0, 6.0], [0.0; 6]], &device);
+        for (reset, expected) in [(Reset::After, [0.3270430, 0.2100008]), (Reset::Before, [-0.0745235, 0.3965107])] {
+            let bias = (reset == Reset::After).then(|| Tensor::full([2], 0.5, &device));
+            let recurrent = Recurrent { weight: weight.clone(), bias, gain: Some(Tensor::ones([6], &device)), reset };
+            let state = Tensor::from_floats([[1.0, -1.0]], &device);
+            assert_close(gru_step(Tensor::zeros([1, 6], &device), state, &recurrent, None), &expected);
+        }
+    }
+}
