@@ -44,15 +44,16 @@ pub struct Network {
 /// A gated recurrent unit.
 #[derive(Debug)]
 struct Unit {
-    input: Input,
+    input: Product,
+    bias: Vec<f32>,
     cell: Cell,
 }
 
-/// What enters the three gates of a unit.
+/// A weight of the three gates, `[k, 3n]`.
 #[derive(Debug)]
-struct Input {
-    affine: Affine,
-    /// Of layer normalisation of the product; none where it is taken as it is.
+struct Product {
+    weight: Weight,
+    /// Of layer normalisation of products with it; none where they are taken as they are.
     gain: Option<Vec<f32>>,
 }
 
@@ -60,8 +61,8 @@ struct Input {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one a network")]
 enum Taking {
-    /// Beside the last word: [C_r | C_z | C], and the gain of layer normalisation, if there is one.
-    Beside(Weight, Option<Vec<f32>>),
+    /// Beside the last word: [C_r | C_z | C].
+    Beside(Product),
     /// By a second unit, whose predecessor's state asks for it: a conditional decoder.
     After(Unit),
 }
@@ -150,7 +151,7 @@ impl Network {
             }),
             taking: match has("decoder.0.second.input_weight") {
                 true => Taking::After(from.unit("decoder.0.second")),
-                false => Taking::Beside(from.weight("decoder.0.context_weight"), from.gain("decoder.0.context_gain")),
+                false => Taking::Beside(from.product("decoder.0.context")),
             },
             decoder: (0..layers("decoder.#.input_weight")).map(|i| from.unit(&format!("decoder.{i}"))).collect(),
             readout: Readout {
@@ -232,7 +233,7 @@ impl Network {
         let units = self.decoder.iter().flat_map(Unit::weights);
         let query = self.attention.iter().map(|attention| &attention.query);
         let (beside, after) = match &self.taking {
-            Taking::Beside(weight, _) => (Some(weight), None),
+            Taking::Beside(product) => (Some(&product.weight), None),
             Taking::After(unit) => (None, Some(unit)),
         };
         let taking = beside.into_iter().chain(after.into_iter().flat_map(Unit::weights));
@@ -246,8 +247,7 @@ impl Network {
     /// The size of a context: both directions with attention, the forward one without.
     fn context_size(&self) -> usize {
         match &self.taking {
-            Taking::Beside(weight, _) => weight.shape()[0],
-            Taking::After(unit) => unit.input.affine.weight.shape()[0],
+            Taking::Beside(product) | Taking::After(Unit { input: product, .. }) => product.weight.shape()[0],
         }
     }
 }
@@ -299,7 +299,7 @@ impl<'n> Hypotheses<'n> {
         self.states.push(first);
         for (unit, before) in network.decoder.iter().zip(&before).skip(1) {
             let below = self.states.last().expect("there is a layer below");
-            let mut gates = unit.input.apply(&Operand::of(below, unit.cell.n()));
+            let mut gates = unit.take(&Operand::of(below, unit.cell.n()));
             self.states.push(unit.step(before, &mut rows_mut(&mut gates, 3 * unit.cell.n())));
         }
         let top = self.states.last().expect("a decoder has a layer");
@@ -316,23 +316,19 @@ impl<'n> Hypotheses<'n> {
         let network = self.network;
         let unit = &network.decoder[0];
         let n = unit.cell.n();
-        let mut gates = unit.input.apply(embedded);
+        let mut gates = unit.take(embedded);
         let mut gates = rows_mut(&mut gates, 3 * n);
         match &network.taking {
-            Taking::Beside(weight, gain) => {
+            Taking::Beside(product) => {
                 let contexts = self.attend(before);
-                let operand = Operand::of(&contexts, network.context_size());
-                match gain {
-                    Some(gain) => add_normalized_product(weight, gain, &operand, &mut gates),
-                    None => weight.multiply(&operand, &mut gates, Write::Add),
-                }
+                product.add(&Operand::of(&contexts, network.context_size()), &mut gates);
                 (unit.step(before, &mut gates), contexts)
             }
             Taking::After(second) => {
                 let between = unit.step(before, &mut gates);
                 let between = Operand::of(&between, n);
                 let contexts = self.attend(&between);
-                let mut gates = second.input.apply(&Operand::of(&contexts, network.context_size()));
+                let mut gates = second.take(&Operand::of(&contexts, network.context_size()));
                 (second.step(&between, &mut rows_mut(&mut gates, 3 * n)), contexts)
             }
         }
@@ -397,13 +393,20 @@ impl<'n> Hypotheses<'n> {
 
 impl Unit {
     fn weights(&self) -> impl Iterator<Item = &Weight> {
-        [&self.input.affine.weight].into_iter().chain(self.cell.weights())
+        [&self.input.weight].into_iter().chain(self.cell.weights())
+    }
+
+    /// What enters the gates, W x + b for rows `x`, one after another: `[rows, 3n]`.
+    fn take(&self, x: &Operand) -> Vec<f32> {
+        let mut gates = self.bias.repeat(x.rows().len());
+        self.input.add(x, &mut rows_mut(&mut gates, self.bias.len()));
+        gates
     }
 
     /// The states `[tokens, n]` over sentences, whose tokens' inputs are the rows of `input`.
     fn read(&self, input: &Operand, sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
         let n = self.cell.n();
-        let mut gates = self.input.apply(input);
+        let mut gates = self.take(input);
         let mut gates: Vec<Option<&mut [f32]>> = gates.chunks_exact_mut(3 * n).map(Some).collect();
         let mut states = vec![0.0; input.rows().len() * n];
         let mut current = vec![0.0; sentences.len() * n];
@@ -449,25 +452,18 @@ impl Unit {
     }
 }
 
-impl Input {
-    /// W x + b for rows `x`, one after another: `[rows, 3n]`.
-    fn apply(&self, x: &Operand) -> Vec<f32> {
-        let Some(gain) = &self.gain else { return self.affine.apply(x) };
-        let mut gates = self.affine.bias.repeat(x.rows().len());
-        add_normalized_product(&self.affine.weight, gain, x, &mut rows_mut(&mut gates, gain.len()));
-        gates
-    }
-}
-
-/// Adds products with the matrices of three gates, normalised, to these.
-fn add_normalized_product(weight: &Weight, gain: &[f32], x: &Operand, gates: &mut [&mut [f32]]) {
-    let n = gain.len() / 3;
-    let mut products = vec![0.0; gates.len() * norm::width(n)];
-    let mut products = rows_mut(&mut products, norm::width(n));
-    weight.multiply(x, &mut columns(&mut products, 0, 3 * n), Write::Set);
-    for part in Part::ALL {
-        let Range { start, end } = part.columns(n);
-        norm::add_normalized(part, gain, &mut products, &mut columns(gates, start, end));
+impl Product {
+    /// Adds the products of rows to gates.
+    fn add(&self, x: &Operand, gates: &mut [&mut [f32]]) {
+        let Some(gain) = &self.gain else { return self.weight.multiply(x, gates, Write::Add) };
+        let n = gain.len() / 3;
+        let mut products = vec![0.0; gates.len() * norm::width(n)];
+        let mut products = rows_mut(&mut products, norm::width(n));
+        self.weight.multiply(x, &mut columns(&mut products, 0, 3 * n), Write::Set);
+        for part in Part::ALL {
+            let Range { start, end } = part.columns(n);
+            norm::add_normalized(part, gain, &mut products, &mut columns(gates, start, end));
+        }
     }
 }
 
@@ -511,14 +507,16 @@ impl<'p> Named<'p> {
         self.parameters.contains_key(name).then(|| self.vector(name))
     }
 
+    fn product(&self, name: &str) -> Product {
+        Product { weight: self.weight(&format!("{name}_weight")), gain: self.gain(&format!("{name}_gain")) }
+    }
+
     fn unit(&self, name: &str) -> Unit {
         let recurrent = self.parameter(&format!("{name}.recurrent_weight"));
         let bias = (self.reset == Reset::After).then(|| self.vector(&format!("{name}.recurrent_bias")));
         Unit {
-            input: Input {
-                affine: self.affine(&format!("{name}.input_weight"), &format!("{name}.input_bias")),
-                gain: self.gain(&format!("{name}.input_gain")),
-            },
+            input: self.product(&format!("{name}.input")),
+            bias: self.vector(&format!("{name}.input_bias")),
             cell: Cell::of_parameters(recurrent, bias, self.gain(&format!("{name}.recurrent_gain")), self.reset),
         }
     }
