@@ -18,6 +18,9 @@ from torch import Tensor
 
 import rnnsearch_checks
 from rnnsearch_cases import CASES, Case, Result, compute_case
+from rnnsearch_model import Settings
+
+LATER = ("decoder", "layer_norm")
 
 
 def tensors(result: Result) -> dict[str, Tensor]:
@@ -34,6 +37,8 @@ def tensors(result: Result) -> dict[str, Tensor]:
 def metadata(case: Case) -> dict[str, str]:
     """The settings of a case under the one key `case`, as JSON; `model` in it has the keys of the `[model]` table."""
     model = asdict(case.settings)
+    # What came later is named only where it is used: the files of older cases stay as they are.
+    model = {key: value for key, value in model.items() if key not in LATER or value != getattr(Settings(), key)}
     vocabularies = {name: model.pop(name) for name in ("source_vocabulary", "target_vocabulary")}
     model["dropout"] = {"embedding": 0.0, "recurrent": 0.0, "hidden": 0.0, "readout": 0.0}
     facts = {"name": case.name, "description": case.description, "model": model, **vocabularies}

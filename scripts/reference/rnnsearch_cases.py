@@ -77,6 +77,27 @@ CASES = (
     Case("single-word", "a batch of one sentence of one word", Settings(reset="after"), (1,), (3,)),
     Case("long-before", "longer sentences", Settings(reset="before"), (17, 30, 24), (25, 19, 8), 0.1),
     Case("long-after", "longer sentences", Settings(reset="after"), (30, 3, 28), (25, 13, 25), 0.1),
+    Case("conditional", "a second unit takes the context", Settings(reset="after", decoder="conditional")),
+    Case(
+        "layer-norm-before",
+        "layer normalisation, reset before the product",
+        Settings(reset="before", layer_norm=True),
+    ),
+    Case(
+        "layer-norm-after",
+        "layer normalisation, two layers on either side",
+        Settings(reset="after", layer_norm=True, encoder_layers=2, decoder_layers=2),
+    ),
+    Case(
+        "layer-norm-conditional",
+        "layer normalisation of both units",
+        Settings(reset="after", layer_norm=True, decoder="conditional"),
+    ),
+    Case(
+        "layer-norm-no-attention",
+        "layer normalisation of a fixed context",
+        Settings(reset="before", layer_norm=True, attention="none"),
+    ),
 )
 
 

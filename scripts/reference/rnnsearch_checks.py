@@ -49,7 +49,7 @@ def largest_difference(pairs: Iterator[tuple[Tensor, Tensor]]) -> float:
 def encoder_is_torch_gru(case: Case) -> float | None:
     """Annotations equal those of `torch.nn.GRU`, which only knows `reset = "after"`."""
     settings = case.settings
-    if settings.reset == "before":
+    if settings.reset == "before" or settings.layer_norm:
         return None
     result = compute_case(case)
     batch, n = result.batch, settings.encoder_hidden
@@ -122,15 +122,41 @@ def sigmoid(x: Vector) -> Vector:
     return 1 / (1 + np.exp(-x))
 
 
-def unit(settings: Settings, p: Vectors, name: str, x: Vector, h: Vector, from_context: Vector | float = 0.0) -> Vector:
-    """A.1.1 with a matrix for every gate, to the left of its vector as the paper has it."""
-    W_r, W_z, W = np.split(p[f"{name}.input_weight"].T, 3)
-    U_r, U_z, U = np.split(p[f"{name}.recurrent_weight"].T, 3)
-    b_r, b_z, b = np.split(p[f"{name}.input_bias"] + from_context, 3)
-    r = sigmoid(W_r @ x + U_r @ h + b_r)
-    z = sigmoid(W_z @ x + U_z @ h + b_z)
-    recurrent = U @ (r * h) if settings.reset == "before" else r * (U @ h + p[f"{name}.recurrent_bias"])
-    return (1 - z) * h + z * np.tanh(W @ x + b + recurrent)
+def ln(p: Vectors, gain: str, a: Vector, candidate: bool = False) -> Vector:
+    """g (a - μ) / √(σ² + ε), with the gain of both gates or of the candidate; a itself in a network without."""
+    if gain not in p:
+        return a
+    third = len(p[gain]) // 3
+    g = p[gain][2 * third :] if candidate else p[gain][: 2 * third]
+    deviations = a - sum(a) / len(a)
+    return g * deviations / np.sqrt(sum(deviations**2) / len(a) + 1e-5)
+
+
+def unit(
+    settings: Settings, p: Vectors, name: str, x: Vector, h: Vector, from_context: tuple[Vector, Vector] | None = None
+) -> Vector:
+    """A.1.1 with the matrices of both gates and that of the candidate, to the left of their vectors as the paper has it."""
+    n = len(h)
+    gates, candidate = slice(2 * n), slice(2 * n, None)
+    W, U, b = p[f"{name}.input_weight"].T, p[f"{name}.recurrent_weight"].T, p[f"{name}.input_bias"]
+    of_gates, of_candidate = from_context or (0.0, 0.0)
+    both = ln(p, f"{name}.input_gain", W[gates] @ x) + ln(p, f"{name}.recurrent_gain", U[gates] @ h) + b[gates]
+    r, z = np.split(sigmoid(both + of_gates), 2)
+    if settings.reset == "before":
+        recurrent = ln(p, f"{name}.recurrent_gain", U[candidate] @ (r * h), candidate=True)
+    else:
+        recurrent = ln(p, f"{name}.recurrent_gain", U[candidate] @ h, candidate=True)
+        recurrent = r * (recurrent + p[f"{name}.recurrent_bias"])
+    of_input = ln(p, f"{name}.input_gain", W[candidate] @ x, candidate=True) + b[candidate]
+    return (1 - z) * h + z * np.tanh(of_input + of_candidate + recurrent)
+
+
+def context_part(p: Vectors, c: Vector) -> tuple[Vector, Vector]:
+    """What the context gives to both gates, and to the candidate, of a decoder of one unit."""
+    C = p["decoder.0.context_weight"].T
+    n = len(C) // 3
+    gain = "decoder.0.context_gain"
+    return ln(p, gain, C[: 2 * n] @ c), ln(p, gain, C[2 * n :] @ c, candidate=True)
 
 
 def one_sentence(settings: Settings, p: Vectors, source: list[int], target: list[int]) -> tuple[list[Vector], ...]:
@@ -157,6 +183,8 @@ def one_sentence(settings: Settings, p: Vectors, source: list[int], target: list
     alignments, states, logits = [], [], []
     for previous_word in [BEGIN, *target[:-1]]:
         y = target_table[previous_word]
+        if settings.decoder == "conditional":
+            s[0] = unit(settings, p, "decoder.0", y, s[0])
         if settings.attention == "none":
             c = forward[-1]
         else:
@@ -164,7 +192,10 @@ def one_sentence(settings: Settings, p: Vectors, source: list[int], target: list
             weights = [np.exp(v_a @ np.tanh(W_a @ s[0] + U_a @ h_j)) for h_j in annotations]
             alignments.append(np.array(weights) / sum(weights))
             c = sum(weight * h_j for weight, h_j in zip(alignments[-1], annotations, strict=True))
-        s[0] = unit(settings, p, "decoder.0", y, s[0], p["decoder.0.context_weight"].T @ c)
+        if settings.decoder == "conditional":
+            s[0] = unit(settings, p, "decoder.0.second", c, s[0])
+        else:
+            s[0] = unit(settings, p, "decoder.0", y, s[0], context_part(p, c))
         for layer in range(1, settings.decoder_layers):
             s[layer] = unit(settings, p, f"decoder.{layer}", s[layer - 1], s[layer])
         U_o, V_o, C_o = (p[f"readout.{part}_weight"].T for part in ("state", "embedding", "context"))

@@ -1,7 +1,7 @@
 """RNNsearch in plain tensor operations: the formulas of the paper, and nothing to make them fast.
 
 Bahdanau, Cho & Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate" (ICLR 2015, arXiv
-1409.0473). Gradients come from autograd. This program shares no code with the Rust model and was written from the
+1409.0473), and of docs/recurrence.md where a network is conditional or has layer normalisation. Gradients come from autograd. This program shares no code with the Rust model and was written from the
 formulas alone, so that a mistake in one of them shows as a difference between the two.
 
 Shapes are written [len, batch, features]: time comes first. S is the longest source, T the longest target, B the
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import layer_norm
 
 PAD, UNK, BEGIN, END = 0, 1, 2, 3
 
@@ -33,6 +34,8 @@ class Settings:
     decoder_layers: int = 1
     attention: str = "additive"  # or "none": RNNencdec, which sees the last forward annotation at every step
     reset: str = "before"  # U(r∘h), the paper's; or "after": r∘(Uh + b_u)
+    decoder: str = "gru"  # or "conditional": a second unit takes the context, asked for with the first's state
+    layer_norm: bool = False  # of every product that goes into the gates of a unit
     share_embeddings: bool = False
     tie_output: bool = False
     source_vocabulary: int = 11
@@ -85,6 +88,8 @@ def parameter_shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
         shapes = {"input_weight": (inputs, 3 * n), "input_bias": (3 * n,), "recurrent_weight": (n, 3 * n)}
         if settings.reset == "after":
             shapes["recurrent_bias"] = (n,)
+        if settings.layer_norm:
+            shapes |= {"input_gain": (3 * n,), "recurrent_gain": (3 * n,)}
         return {f"{name}.{part}": shape for part, shape in shapes.items()}
 
     shapes: dict[str, tuple[int, ...]] = {"source_embedding": (settings.source_vocabulary, m)}
@@ -100,7 +105,12 @@ def parameter_shapes(settings: Settings) -> dict[str, tuple[int, ...]]:
         shapes["attention.energy_weight"] = (a,)
     for layer in range(settings.decoder_layers):
         shapes |= recurrent_unit(f"decoder.{layer}", m if layer == 0 else decoder, decoder)
-    shapes["decoder.0.context_weight"] = (context, 3 * decoder)
+    if settings.decoder == "conditional":
+        shapes |= recurrent_unit("decoder.0.second", context, decoder)
+    else:
+        shapes["decoder.0.context_weight"] = (context, 3 * decoder)
+        if settings.layer_norm:
+            shapes["decoder.0.context_gain"] = (3 * decoder,)
     shapes |= {"readout.state_weight": (decoder, pairs), "readout.embedding_weight": (m, pairs)}
     shapes |= {"readout.context_weight": (context, pairs), "readout.bias": (pairs,)}
     if not settings.tie_output:
@@ -117,19 +127,40 @@ def target_embedding(settings: Settings, parameters: Parameters) -> Tensor:
 # ---- The gated recurrent unit (A.1.1) ----
 
 
+def normalized(products: Tensor, parameters: Parameters, gain: str) -> Tensor:
+    """Products with the matrices of all three gates, [..., 3n], normalised if there is such a gain.
+
+    Those of both gates are one vector, those of the candidate another.
+    """
+    if gain not in parameters:
+        return products
+    n = products.shape[-1] // 3
+    parts = zip(products.split([2 * n, n], dim=-1), parameters[gain].split([2 * n, n]), strict=True)
+    return torch.cat([layer_norm(part, part.shape[-1:], weight, eps=1e-5) for part, weight in parts], dim=-1)
+
+
+def projected(inputs: Tensor, parameters: Parameters, name: str) -> Tensor:
+    """W x + b for both gates and the candidate, [..., 3n], W x normalised if the network does so."""
+    product = normalized(inputs @ parameters[f"{name}.input_weight"], parameters, f"{name}.input_gain")
+    return product + parameters[f"{name}.input_bias"]
+
+
 def gated_unit(inputs: Tensor, state: Tensor, parameters: Parameters, name: str, reset: str) -> Tensor:
     """One step: h' = (1 - z)∘h + z∘h~.
 
     `inputs` is W x + b for both gates and the candidate, [B, 3n]; `state` is h, [B, n].
     """
     reset_input, update_input, candidate_input = inputs.chunk(3, dim=-1)
-    reset_weight, update_weight, candidate_weight = parameters[f"{name}.recurrent_weight"].chunk(3, dim=-1)
-    r = torch.sigmoid(reset_input + state @ reset_weight)
-    z = torch.sigmoid(update_input + state @ update_weight)
+    # The candidate's part is of no use where the reset gate acts before its product, and does no harm: it is normalised apart.
+    product = normalized(state @ parameters[f"{name}.recurrent_weight"], parameters, f"{name}.recurrent_gain")
+    reset_product, update_product, candidate_product = product.chunk(3, dim=-1)
+    r = torch.sigmoid(reset_input + reset_product)
+    z = torch.sigmoid(update_input + update_product)
     if reset == "before":
-        recurrent = (r * state) @ candidate_weight
+        product = (r * state) @ parameters[f"{name}.recurrent_weight"]
+        _, _, recurrent = normalized(product, parameters, f"{name}.recurrent_gain").chunk(3, dim=-1)
     else:
-        recurrent = r * (state @ candidate_weight + parameters[f"{name}.recurrent_bias"])
+        recurrent = r * (candidate_product + parameters[f"{name}.recurrent_bias"])
     candidate = torch.tanh(candidate_input + recurrent)
     return (1 - z) * state + z * candidate
 
@@ -143,13 +174,13 @@ def read(inputs: Tensor, mask: Tensor, parameters: Parameters, name: str, reset:
     It starts from zero. At padding the state is carried through unchanged: read backwards, a sentence starts at its
     last real token from the zero state; read forwards, it stays at the state of its last real token.
     """
-    projected = inputs @ parameters[f"{name}.input_weight"] + parameters[f"{name}.input_bias"]
-    n = projected.shape[-1] // 3
+    gates = projected(inputs, parameters, name)
+    n = gates.shape[-1] // 3
     state = inputs.new_zeros(inputs.shape[1], n)
     states: dict[int, Tensor] = {}
     positions = range(len(inputs))
     for j in reversed(positions) if reverse else positions:
-        new = gated_unit(projected[j], state, parameters, name, reset)
+        new = gated_unit(gates[j], state, parameters, name, reset)
         state = torch.where(mask[j][:, None], new, state)
         states[j] = state
     return torch.stack([states[j] for j in positions])
@@ -183,7 +214,7 @@ def first_states(settings: Settings, parameters: Parameters, annotations: Tensor
 
 
 def attend(parameters: Parameters, query: Tensor, annotations: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Context c_i, [B, 2n], and alignment α_i, [B, S], for the previous state `query` of the first decoder layer.
+    """Context c_i, [B, 2n], and alignment α_i, [B, S], for a state `query` of the first decoder layer: the previous one.
 
     e_ij = v_aᵀ tanh(W_a s_{i-1} + U_a h_j);  α_i = softmax of e_i over real tokens;  c_i = Σ_j α_ij h_j.
     """
@@ -223,19 +254,23 @@ def run(settings: Settings, parameters: Parameters, batch: Batch) -> Outputs:
     states = list(initial_states)  # one of each layer, the lowest first
     top_states, alignments, logits = [], [], []
     for embedded in previous_embedded:
+        inputs, unit = projected(embedded, parameters, "decoder.0"), "decoder.0"
+        if settings.decoder == "conditional":
+            states[0] = gated_unit(inputs, states[0], parameters, unit, settings.reset)
         if settings.attention == "none":
             context = annotations[-1, :, : settings.encoder_hidden]
         else:
             context, alignment = attend(parameters, states[0], annotations, mask)
             alignments.append(alignment)
-        from_context = context @ parameters["decoder.0.context_weight"]
-        layer_input = embedded
-        for layer in range(settings.decoder_layers):
-            name = f"decoder.{layer}"
-            inputs = layer_input @ parameters[f"{name}.input_weight"] + parameters[f"{name}.input_bias"]
-            inputs = inputs + from_context if layer == 0 else inputs
-            states[layer] = gated_unit(inputs, states[layer], parameters, name, settings.reset)
-            layer_input = states[layer]
+        if settings.decoder == "conditional":
+            inputs, unit = projected(context, parameters, "decoder.0.second"), "decoder.0.second"
+        else:
+            taken = context @ parameters["decoder.0.context_weight"]
+            inputs = inputs + normalized(taken, parameters, "decoder.0.context_gain")
+        states[0] = gated_unit(inputs, states[0], parameters, unit, settings.reset)
+        for layer in range(1, settings.decoder_layers):
+            inputs = projected(states[layer - 1], parameters, f"decoder.{layer}")
+            states[layer] = gated_unit(inputs, states[layer], parameters, f"decoder.{layer}", settings.reset)
         top_states.append(states[-1])
         logits.append(read_out(settings, parameters, states[-1], embedded, context))
 

@@ -232,6 +232,9 @@ pub struct ModelConfig {
     pub input_feeding: bool,
     /// Where the reset gate r acts.
     pub reset: Reset,
+    /// Layer normalisation of what goes into the gates of recurrent units (Ba et al. 2016), each product by itself; docs/recurrence.md has the
+    /// formulas.
+    pub layer_norm: bool,
     /// One embedding table for source and target; needs a joint vocabulary.
     pub share_embeddings: bool,
     /// The output layer uses the target embedding table; needs `readout` equal to `embedding`.
@@ -258,6 +261,7 @@ impl Default for ModelConfig {
             decoder: Decoder::Gru,
             input_feeding: false,
             reset: Reset::After,
+            layer_norm: false,
             share_embeddings: false,
             tie_output: false,
             initialization: Initialization::Xavier,

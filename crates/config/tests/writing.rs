@@ -250,6 +250,7 @@ fn model() -> impl Strategy<Value = ModelConfig> {
                 input_feeding: tie_output,
                 attention_options: AttentionOptions { hops: encoder_layers, ..AttentionOptions::default() },
                 reset,
+                layer_norm: tie_output,
                 share_embeddings: false,
                 tie_output,
                 initialization,

@@ -257,7 +257,7 @@ impl RnnSearch {
                 .collect(),
             attention: Attention::new(config, init),
             decoder: AttendingLayer::new(config, context, init),
-            upper: (1..config.decoder_layers).map(|_| Gru::new(n, n, config.reset, init)).collect(),
+            upper: (1..config.decoder_layers).map(|_| Gru::new(n, n, config, init)).collect(),
             readout: Readout::new(config, context, init),
             output_weight: (!config.tie_output).then(|| init.dense(config.readout, settings.target_words)),
             output_bias: init.zeros(settings.target_words),

@@ -17,15 +17,20 @@ use crate::attention::{Attended, Attention, Draw, Memory, Past};
 /// ```
 ///
 /// The matrix of the joined input is kept in its parts: the one of E y_{i-1} is [`Gru::input_weight`]. With input feeding
-/// the readout t_{i-1} is a further part of what stands beside E y_{i-1}; t_0 = 0.
+/// the readout t_{i-1} is a further part of what stands beside E y_{i-1}; t_0 = 0. With layer normalisation each part's product is
+/// normalised by itself.
 #[derive(Module, Debug)]
 pub struct AttendingLayer {
     /// The unit, or the first one, with the input matrices of E y_{i-1}.
     pub gru: Gru,
     /// [C_r | C_z | C], `[2n, 3n]`; none where the second unit takes the context.
     pub context_weight: Option<Param<Tensor<2>>>,
+    /// Of layer normalisation of the product with it, `[3n]`.
+    pub context_gain: Option<Param<Tensor<1>>>,
     /// The matrices of t_{i-1}, `[l, 3n]`; only with input feeding.
     pub feeding_weight: Option<Param<Tensor<2>>>,
+    /// Of layer normalisation of the product with it, `[3n]`.
+    pub feeding_gain: Option<Param<Tensor<1>>>,
     /// The second unit of a conditional layer, with the input matrices of c_i.
     pub second: Option<Gru>,
 }
@@ -139,10 +144,12 @@ impl AttendingLayer {
         let n = config.decoder_hidden;
         let conditional = config.decoder == Decoder::Conditional;
         Self {
-            gru: Gru::new(config.embedding, n, config.reset, init),
+            gru: Gru::new(config.embedding, n, config, init),
             context_weight: (!conditional).then(|| init.gates(context, n)),
+            context_gain: init.gain(n, config).filter(|_| !conditional),
             feeding_weight: config.input_feeding.then(|| init.gates(config.readout, n)),
-            second: conditional.then(|| Gru::new(context, n, config.reset, init)),
+            feeding_gain: init.gain(n, config).filter(|_| config.input_feeding),
+            second: conditional.then(|| Gru::new(context, n, config, init)),
         }
     }
 
@@ -166,7 +173,8 @@ impl AttendingLayer {
                 let teacher = Teacher { projected, initial, dropout, padding: padding.clone(), alignments };
                 let (annotations, keys) = (memory.values.clone(), memory.keys.clone());
                 let memory = rnnsearch_kernels::Memory { annotations, keys, bias: memory.bias.clone() };
-                let (weights, second) = (additive.weights(self.context_weight()), self.second_unit(view.reset));
+                let weights = additive.weights(self.context_weight(), self.context_gain());
+                let second = self.second_unit(view.reset);
                 let joined = decoder_sequence(teacher, &memory, &weights, &recurrent, second.as_ref());
                 if !alignments {
                     return Decoded { joined, alignment: None, picked: None };
@@ -177,7 +185,7 @@ impl AttendingLayer {
                 Decoded { joined: columns(0, end), alignment: Some(columns(end, width)), picked: None }
             }
             (Seen::Fixed(context), _) if self.second.is_none() => {
-                let taken = context.clone().matmul(self.context_weight()).unsqueeze_dim::<3>(0);
+                let taken = self.take(context.clone()).unsqueeze_dim::<3>(0);
                 let (projected, padding) = (projected + taken, Some(padding));
                 let states = gru_sequence(projected, padding, initial, &recurrent, dropout, Direction::Forward);
                 let [_, size] = context.dims();
@@ -192,6 +200,17 @@ impl AttendingLayer {
     fn context_weight(&self) -> Tensor<2> {
         let of_second = self.second.as_ref().map(|second| &second.input_weight);
         self.context_weight.as_ref().or(of_second).expect("one unit or the other takes the context").val()
+    }
+
+    /// Of layer normalisation of the product with that.
+    fn context_gain(&self) -> Option<Tensor<1>> {
+        let gain = self.second.as_ref().map_or(&self.context_gain, |second| &second.input_gain);
+        gain.as_ref().map(Param::val)
+    }
+
+    /// What contexts, `[rows, 2n]`, give to the gates of the unit that takes them, `[rows, 3n]`.
+    fn take(&self, context: Tensor<2>) -> Tensor<2> {
+        normalized(context.matmul(self.context_weight()), self.context_gain())
     }
 
     /// What the second unit of a conditional layer does beside that.
@@ -234,7 +253,7 @@ impl AttendingLayer {
     pub fn step(&self, input: StepInput, view: View) -> Decoded<2> {
         let StepInput { mut projected, fed, state, dropout, past, draw } = input;
         if let (Some(fed), Some(weight)) = (fed, &self.feeding_weight) {
-            projected = projected + fed.matmul(weight.val());
+            projected = projected + normalized(fed.matmul(weight.val()), self.feeding_gain.as_ref().map(Param::val));
         }
         let first = self.gru.recurrent(view.reset);
         let (state, unit, beside) = match self.second_unit(view.reset) {
@@ -245,7 +264,7 @@ impl AttendingLayer {
             }
         };
         let (context, attended) = view.look(state.clone(), past, draw);
-        let taken = context.clone().matmul(self.context_weight()) + beside;
+        let taken = self.take(context.clone()) + beside;
         let state = plain::gru_step(taken, state, &unit, dropout);
         let (alignment, picked) = attended.map_or((None, None), |looked| (Some(looked.alignment), looked.picked));
         Decoded { joined: Tensor::cat(vec![state, context], 1), alignment, picked }
@@ -276,7 +295,16 @@ pub fn upper_step(
     plain::gru_step(project_step(gru, below), state, &gru.recurrent(reset), dropout)
 }
 
-/// W x + b of one step, `[rows, input]` to `[rows, 3n]`.
+/// W x + b, or LN(W x) + b, of one step, `[rows, input]` to `[rows, 3n]`.
 pub fn project_step(gru: &Gru, input: Tensor<2>) -> Tensor<2> {
-    input.matmul(gru.input_weight.val()) + gru.input_bias.val().unsqueeze()
+    let product = normalized(input.matmul(gru.input_weight.val()), gru.input_gain.as_ref().map(Param::val));
+    product + gru.input_bias.val().unsqueeze()
+}
+
+/// Products with the matrices of three gates, normalised where there is a gain.
+fn normalized(products: Tensor<2>, gain: Option<Tensor<1>>) -> Tensor<2> {
+    match gain {
+        Some(gain) => plain::normalize(products, gain),
+        None => products,
+    }
 }

@@ -55,16 +55,18 @@ fn config(attention: Attention) -> ModelConfig {
     }
 }
 
-/// Each kind, in each decoder, with and without input feeding, with one layer and two.
+/// Each kind, in each decoder, with and without input feeding and layer normalisation, with one layer and two.
 fn configs() -> impl Iterator<Item = ModelConfig> {
     let decoders =
         [(Decoder::Gru, false), (Decoder::Conditional, false), (Decoder::Gru, true), (Decoder::Conditional, true)];
+    let decoders = decoders.map(|(decoder, feeding)| [(decoder, feeding, false), (decoder, feeding, true)]);
     let of_kind = move |kind: Attention| {
-        (1..).zip(decoders).map(move |(number, (decoder, input_feeding))| ModelConfig {
-            decoder,
-            input_feeding,
-            decoder_layers: 1 + number % 2,
-            ..config(kind)
+        (1..).zip(decoders.into_iter().flatten()).map(move |(number, (decoder, input_feeding, layer_norm))| {
+            // Three numbers that are normalised have little left to say, and bend much.
+            let [encoder_hidden, decoder_hidden] = if layer_norm { [8, 16] } else { [3, 6] };
+            let decoder_layers = 1 + number / 2 % 2;
+            let base = config(kind);
+            ModelConfig { decoder, input_feeding, layer_norm, encoder_hidden, decoder_hidden, decoder_layers, ..base }
         })
     };
     KINDS.into_iter().flat_map(of_kind)
@@ -208,9 +210,11 @@ fn alignments_are_distributions_where_they_should_be() {
 /// The general loop is what the fused kernels compute: `concat` with W = [W_a ; U_a] is `additive`, in both decoders.
 #[test]
 fn the_general_loop_agrees_with_the_fused_kernels() {
-    for decoder in [Decoder::Gru, Decoder::Conditional] {
+    for (decoder, layer_norm) in
+        [Decoder::Gru, Decoder::Conditional].into_iter().flat_map(|decoder| [(decoder, false), (decoder, true)])
+    {
         let [additive, concat] =
-            [Attention::Additive, Attention::Concat].map(|kind| ModelConfig { decoder, ..config(kind) });
+            [Attention::Additive, Attention::Concat].map(|kind| ModelConfig { decoder, layer_norm, ..config(kind) });
         let device = Device::flex().autodiff();
         let mut joined = loud(&additive);
         let [(query, mut weight), (key, more)] =
@@ -282,9 +286,11 @@ fn gradients_are_the_slopes_of_the_loss() {
             let loss = loss(&model);
             f64::from(values(loss.nats)[0] + loss.alignment.map_or(0.0, |nats| values(nats)[0]))
         };
-        let epsilon = 3e-4;
-        let difference = (moved(epsilon) - moved(-epsilon)) / (2.0 * f64::from(epsilon));
-        assert!((difference - slope).abs() < 0.02 * slope.abs().max(1.0), "{config:?}: {slope} but {difference}");
+        // A step small enough for the curve, and for the next kink of a maxout; smaller ones lose more to rounding.
+        let difference = |epsilon: f32| (moved(epsilon) - moved(-epsilon)) / (2.0 * f64::from(epsilon));
+        let mut differences = [3e-4, 1e-4, 3e-5].into_iter().map(difference);
+        let is_slope = |difference: f64| (difference - slope).abs() < 0.02 * slope.abs().max(1.0);
+        assert!(differences.any(is_slope), "{config:?}: {slope} is not the slope");
     }
 }
 

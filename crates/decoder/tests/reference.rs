@@ -114,7 +114,7 @@ fn cases() -> Vec<Case> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
     paths.sort();
-    assert_eq!(paths.len(), 13, "fixtures");
+    assert_eq!(paths.len(), 18, "fixtures");
     paths.iter().map(Case::read).collect()
 }
 

@@ -9,7 +9,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rnnsearch_config::Initialization;
+use rnnsearch_config::{Initialization, ModelConfig};
 
 /// Draws initial weights, one after the other, from one seed.
 #[derive(Debug)]
@@ -39,6 +39,11 @@ impl Init {
     /// A vector whose elements begin as `value`.
     pub fn filled(&mut self, size: usize, value: f64) -> Param<Tensor<1>> {
         Param::from_tensor(Tensor::full([size], value, &self.device))
+    }
+
+    /// The gain of layer normalisation of what makes three gates, `[3n]`, if the model has it.
+    pub fn gain(&mut self, n: usize, config: &ModelConfig) -> Option<Param<Tensor<1>>> {
+        config.layer_norm.then(|| self.filled(3 * n, 1.0))
     }
 
     /// A table of `words` embeddings of size `m`.

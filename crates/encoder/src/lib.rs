@@ -46,10 +46,7 @@ impl Encoder {
         let layers = (0..config.encoder_layers)
             .map(|layer| {
                 let input = if layer == 0 { config.embedding } else { 2 * n };
-                BiGru {
-                    forward: Gru::new(input, n, config.reset, init),
-                    backward: Gru::new(input, n, config.reset, init),
-                }
+                BiGru { forward: Gru::new(input, n, config, init), backward: Gru::new(input, n, config, init) }
             })
             .collect();
         Self { layers }

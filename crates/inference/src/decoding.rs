@@ -267,7 +267,11 @@ mod tests {
             ModelConfig { tie_output: true, ..base.clone() },
             ModelConfig { decoder: Decoder::Conditional, decoder_layers: 2, ..base.clone() },
             ModelConfig { decoder: Decoder::Conditional, reset: Reset::Before, ..base.clone() },
-            ModelConfig { decoder: Decoder::Conditional, attention: Attention::None, ..base },
+            ModelConfig { decoder: Decoder::Conditional, attention: Attention::None, ..base.clone() },
+            ModelConfig { layer_norm: true, encoder_layers: 2, decoder_layers: 2, ..base.clone() },
+            ModelConfig { layer_norm: true, reset: Reset::Before, ..base.clone() },
+            ModelConfig { layer_norm: true, decoder: Decoder::Conditional, ..base.clone() },
+            ModelConfig { layer_norm: true, attention: Attention::None, ..base },
         ]
     }
 
@@ -322,7 +326,7 @@ mod tests {
     fn engines_find_the_same_translations_whatever_the_company() {
         let sources = sentences(9, 1);
         let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
-        for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5, 3, 5, 2]) {
+        for (config, beam_size) in kinds().into_iter().zip([1, 5, 3, 2, 4, 5, 3, 5, 2, 4, 1, 5, 3]) {
             let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
             (options.beam_size, options.max_ratio, options.max_extra) = (beam_size, 1.5, 3);
             let free = Constraints::default();

@@ -169,9 +169,10 @@ fn a_model_file_gives_back_the_model_and_the_same_bytes() {
 #[test]
 fn smaller_forms_hold_nearly_the_same() {
     let device = Device::flex();
-    for (share, tie) in [(false, false), (true, true)] {
+    for (share, tie, layer_norm) in [(false, false, false), (true, true, false), (false, true, true)] {
         let mut config = config();
         (config.model.share_embeddings, config.model.tie_output) = (share, tie);
+        config.model.layer_norm = layer_norm;
         let full = changed(&model(&config, 2), 4.0);
         let size = full.to_bytes().unwrap().len();
         for (form, within) in [(Form::Float16, 0.01), (Form::Int8, 0.5)] {

@@ -45,11 +45,12 @@ impl Step {
             inputs: weight(LEN * BATCH, n),
             input_weight: weight(n, 3 * n),
             initial: weight(BATCH, n),
-            recurrent: Recurrent { weight: weight(n, 3 * n), bias: None, reset: Reset::Before },
+            recurrent: Recurrent { weight: weight(n, 3 * n), bias: None, gain: None, reset: Reset::Before },
             attention: AttentionWeights {
                 query: weight(n, n),
                 energy: Tensor::ones([n], device).require_grad(),
                 context: weight(2 * n, 3 * n),
+                context_gain: None,
             },
             key_weight: weight(2 * n, n),
             padding: Padding::new(&[LEN; BATCH], LEN, device),

@@ -64,13 +64,24 @@ pub(crate) fn gru_sequence(
 ) -> Tensor<3> {
     let lengths = padding.and_then(lengths_of);
     let reversed = direction == Direction::Backward;
-    let form = GruForm { lengths, dropout: dropout.map(on_host), reset: recurrent.reset, reversed };
+    let normalizes = recurrent.gain.is_some();
+    let form = GruForm { lengths, dropout: dropout.map(on_host), reset: recurrent.reset, reversed, normalizes };
     Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_gru(
         projected.into_dispatch(),
         initial.into_dispatch(),
         recurrent.weight.clone().into_dispatch(),
         bias_of(recurrent).into_dispatch(),
+        gains_of(&[&recurrent.gain], &recurrent.weight.device()).into_dispatch(),
         form,
+    ))
+}
+
+/// See [`crate::normalize`].
+pub(crate) fn normalize(products: Tensor<2>, gain: Tensor<1>, bias: Tensor<1>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_normalization(
+        products.into_dispatch(),
+        gain.into_dispatch(),
+        bias.into_dispatch(),
     ))
 }
 
@@ -85,6 +96,7 @@ pub(crate) fn decoder_sequence(
     // The operation takes the same number of tensors for both: where there is no second unit, nothing looks at its own.
     let device = recurrent.weight.device();
     let unit = second.map_or_else(|| SecondUnit::blank(&device), SecondUnit::clone);
+    let gains = gains_of(&[&recurrent.gain, &attention.context_gain, &unit.recurrent.gain], &device);
     Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_decoder(
         teacher.projected.into_dispatch(),
         teacher.initial.into_dispatch(),
@@ -99,8 +111,10 @@ pub(crate) fn decoder_sequence(
         unit.input_bias.into_dispatch(),
         unit.recurrent.weight.clone().into_dispatch(),
         bias_of(&unit.recurrent).into_dispatch(),
+        gains.into_dispatch(),
         DecoderForm {
             conditional: second.is_some(),
+            normalizes: recurrent.gain.is_some(),
             lengths: lengths_of(&teacher.padding),
             dropout: teacher.dropout.map(on_host),
             reset: recurrent.reset,
@@ -159,7 +173,7 @@ impl SecondUnit {
         let weight = Tensor::zeros([1, 3], device);
         Self {
             input_bias: Tensor::zeros([3], device),
-            recurrent: Recurrent { weight, bias: None, reset: Reset::Before },
+            recurrent: Recurrent { weight, bias: None, gain: None, reset: Reset::Before },
         }
     }
 }
@@ -181,4 +195,10 @@ fn bias_of(recurrent: &Recurrent) -> Tensor<1> {
         (Some(bias), Reset::After) => bias.clone(),
         _ => Tensor::zeros([n], &recurrent.weight.device()),
     }
+}
+
+/// The gains that there are, one after another, or a tensor that stands for none.
+fn gains_of(gains: &[&Option<Tensor<1>>], device: &Device) -> Tensor<1> {
+    let gains: Vec<Tensor<1>> = gains.iter().filter_map(|gain| (*gain).clone()).collect();
+    if gains.is_empty() { Tensor::zeros([1], device) } else { Tensor::cat(gains, 0) }
 }

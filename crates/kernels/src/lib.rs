@@ -19,6 +19,7 @@ pub use dropout::Dropout;
 pub use fused::{Kernel, can_multiply, kernel_of};
 pub use padding::Padding;
 pub use rnnsearch_config::{Precision, Reset};
+pub use rnnsearch_numeric::norm::EPSILON;
 pub use rnnsearch_numeric::product::with_precision;
 pub use rnnsearch_numeric::{Rate, highest, keep_freed_buffers, rates};
 
@@ -29,6 +30,8 @@ pub struct Recurrent {
     pub weight: Tensor<2>,
     /// b_u, added to the candidate's recurrent product, `[n]`; only with [`Reset::After`].
     pub bias: Option<Tensor<1>>,
+    /// The gain of layer normalisation, `[3n]`: see [`normalize`]; none where products are taken as they are.
+    pub gain: Option<Tensor<1>>,
     /// Where the reset gate acts.
     pub reset: Reset,
 }
@@ -72,6 +75,8 @@ pub struct AttentionWeights {
     pub energy: Tensor<1>,
     /// [C_r | C_z | C], `[2n, 3n]`.
     pub context: Tensor<2>,
+    /// The gain of layer normalisation of the product with it, `[3n]`; there is one where there is one of the recurrent products.
+    pub context_gain: Option<Tensor<1>>,
 }
 
 /// The second unit of a conditional decoder, which takes the context where a plain decoder's one unit does.
@@ -116,6 +121,16 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
     match kernel_of(&x.device()) {
         Kernel::Fused => fused::linear(x, weight, bias),
         Kernel::Plain => plain::linear(x, weight, bias),
+    }
+}
+
+/// Layer normalisation of products with the matrices of three gates (Ba, Kiros & Hinton 2016): g ∘ (a - mean a) / √(variance a + ε) + b for
+/// every row a of `products`, `[rows, 3n]`, where the `[2n]` of the reset and the update gate are one vector and the `[n]` of the
+/// candidate another. `gain` is g and `bias` b, `[3n]`; ε is [`EPSILON`].
+pub fn normalize(products: Tensor<2>, gain: Tensor<1>, bias: Tensor<1>) -> Tensor<2> {
+    match kernel_of(&products.device()) {
+        Kernel::Fused => fused::normalize(products, gain, bias),
+        Kernel::Plain => plain::normalize(products, gain) + bias.unsqueeze(),
     }
 }
 

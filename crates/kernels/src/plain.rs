@@ -6,7 +6,9 @@
 use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
-use crate::{AttentionWeights, Direction, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher};
+use crate::{
+    AttentionWeights, Direction, EPSILON, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
+};
 
 /// One step of a gated recurrent unit, appendix A.1.1.
 ///
@@ -25,18 +27,23 @@ pub fn gru_step(
     };
     let gates = 2 * n;
     let weight = |from: usize, to: usize| recurrent.weight.clone().slice([0..n, from..to]);
+    let normalized = |product: Tensor<2>, from: usize, to: usize| match &recurrent.gain {
+        Some(gain) => normalize_part(product, gain.clone().narrow(0, from, to - from)),
+        None => product,
+    };
     let input = |from: usize, to: usize| projected.clone().slice([0..batch, from..to]);
     let (reset_update, candidate) = match recurrent.reset {
         Reset::Before => {
-            let gate = sigmoid(input(0, gates) + dropped.clone().matmul(weight(0, gates)));
+            let product = dropped.clone().matmul(weight(0, gates));
+            let gate = sigmoid(input(0, gates) + normalized(product, 0, gates));
             let reset = gate.clone().slice([0..batch, 0..n]);
-            (gate, (reset * dropped).matmul(weight(gates, 3 * n)))
+            (gate, normalized((reset * dropped).matmul(weight(gates, 3 * n)), gates, 3 * n))
         }
         Reset::After => {
             let product = dropped.matmul(recurrent.weight.clone());
-            let gate = sigmoid(input(0, gates) + product.clone().slice([0..batch, 0..gates]));
+            let gate = sigmoid(input(0, gates) + normalized(product.clone().slice([0..batch, 0..gates]), 0, gates));
             let reset = gate.clone().slice([0..batch, 0..n]);
-            let product = product.slice([0..batch, gates..3 * n]);
+            let product = normalized(product.slice([0..batch, gates..3 * n]), gates, 3 * n);
             let product = match &recurrent.bias {
                 Some(bias) => product + bias.clone().unsqueeze(),
                 None => product,
@@ -47,6 +54,23 @@ pub fn gru_step(
     let update = reset_update.slice([0..batch, n..gates]);
     let candidate = (input(gates, 3 * n) + candidate).tanh();
     state.clone() + update * (candidate - state)
+}
+
+/// Layer normalisation, as [`crate::normalize`] but without a bias.
+pub fn normalize(products: Tensor<2>, gain: Tensor<1>) -> Tensor<2> {
+    let [rows, width] = products.dims();
+    let gates = width / 3 * 2;
+    let part = |from: usize, to: usize| {
+        normalize_part(products.clone().slice([0..rows, from..to]), gain.clone().narrow(0, from, to - from))
+    };
+    Tensor::cat(vec![part(0, gates), part(gates, width)], 1)
+}
+
+/// g ∘ (a - mean a) / √(variance a + ε) for every row a of `[rows, size]`; g is `[size]`.
+fn normalize_part(rows: Tensor<2>, gain: Tensor<1>) -> Tensor<2> {
+    let centred = rows.clone() - rows.mean_dim(1);
+    let variance = centred.clone().square().mean_dim(1);
+    centred / (variance + EPSILON).sqrt() * gain.unsqueeze()
 }
 
 /// See [`crate::gru_sequence`].
@@ -125,7 +149,12 @@ pub fn decoder_sequence(
             }
         };
         let (context, alignment) = attend(state.clone(), memory, attention);
-        state = gru_step(context.clone().matmul(attention.context.clone()) + beside, state, unit, mask);
+        let taken = context.clone().matmul(attention.context.clone());
+        let taken = match &attention.context_gain {
+            Some(gain) => normalize(taken, gain.clone()),
+            None => taken,
+        };
+        state = gru_step(taken + beside, state, unit, mask);
         let mut output = vec![state.clone(), context];
         output.extend(teacher.alignments.then_some(alignment));
         steps.push(Tensor::cat(output, 1));
@@ -194,4 +223,43 @@ pub fn at(sequence: &Tensor<3>, i: usize) -> Tensor<2> {
 /// The dropout mask of a step: one for all steps, or one each.
 pub fn mask_at(dropout: Option<&Tensor<3>>, step: usize) -> Option<Tensor<2>> {
     dropout.map(|mask| at(mask, if mask.dims()[0] == 1 { 0 } else { step }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_close(given: Tensor<2>, expected: &[f32]) {
+        let given = given.try_into_vec_as::<f32>().unwrap();
+        assert_eq!(given.len(), expected.len());
+        assert!(given.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{given:?} is not {expected:?}");
+    }
+
+    /// Worked by hand. The gates' [1, 3, 5, 7] have the mean 4 and the variance 5, the candidate's [2, 6] the mean 4 and the variance 4; with ε,
+    /// 1/√5.00001 is 0.4472131 and 1/√4.00001 0.4999994.
+    #[test]
+    fn products_are_normalized_in_two_parts() {
+        let device = Device::flex();
+        let product = Tensor::from_floats([[1.0, 3.0, 5.0, 7.0, 2.0, 6.0], [0.0; 6]], &device);
+        let gain = Tensor::from_floats([1.0, 1.0, 2.0, 1.0, 1.0, -3.0], &device);
+        let expected = [-1.3416394, -0.4472131, 0.8944263, 1.3416394, -0.9999987, -2.9999963];
+        assert_close(normalize(product, gain), &[expected, [0.0; 6]].concat());
+    }
+
+    /// The same products, of h = [1, -1]; inputs are 0. Then r = σ([-1.3416394, -0.4472131]) = [0.2072406, 0.3900236] and
+    /// z = [0.6099764, 0.7927594]. Reset after: h~ = tanh(r ∘ ([-1, 1] + ½)) = [-0.1032508, 0.5263152]. Reset before: U (r ∘ h) is r_1
+    /// times as large, which normalising takes back but for ε: h~ = tanh([-0.9999709, 0.9999709]).
+    #[test]
+    fn a_step_with_layer_normalisation() {
+        let device = Device::flex();
+        let weight = Tensor::from_floats([[1.0, 3.0, 5.0, 7.0, 2.0, 6.0], [0.0; 6]], &device);
+        for (reset, expected) in
+            [(Reset::After, [0.327_043, 0.210_000_8]), (Reset::Before, [-0.074_523_5, 0.396_510_7])]
+        {
+            let bias = (reset == Reset::After).then(|| Tensor::full([2], 0.5, &device));
+            let recurrent = Recurrent { weight: weight.clone(), bias, gain: Some(Tensor::ones([6], &device)), reset };
+            let state = Tensor::from_floats([[1.0, -1.0]], &device);
+            assert_close(gru_step(Tensor::zeros([1, 6], &device), state, &recurrent, None), &expected);
+        }
+    }
 }

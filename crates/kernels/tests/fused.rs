@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
 use rnnsearch_kernels::{
     AttentionWeights, Direction, Kernel, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
-    decoder_sequence, gru_sequence, kernel_of, linear, output_loss, plain, readout,
+    decoder_sequence, gru_sequence, kernel_of, linear, normalize, output_loss, plain, readout,
 };
 
 /// A stream of numbers without a pattern.
@@ -87,7 +87,12 @@ fn compare<const D: usize>(case: &str, fused: Tensor<D>, plain: Tensor<D>, leave
 fn recurrent(numbers: &mut Numbers, n: usize, reset: Reset, bias: bool, device: &Device) -> Recurrent {
     let weight = numbers.tensor([n, 3 * n], 1.5 / (n as f32).sqrt(), device);
     let bias = (reset == Reset::After && bias).then(|| numbers.tensor([n], 0.5, device));
-    Recurrent { weight, bias, reset }
+    Recurrent { weight, bias, gain: None, reset }
+}
+
+/// The gain of layer normalisation in some rounds. That of a single number is always 0, so that there is nothing to compare.
+fn gain(numbers: &mut Numbers, round: usize, n: usize, device: &Device) -> Option<Tensor<1>> {
+    (round % 5 >= 3 && n > 1).then(|| numbers.tensor([3 * n], 1.0, device))
 }
 
 #[test]
@@ -116,6 +121,7 @@ fn gru_equals_plain() {
         for (name, device) in devices() {
             let case = format!("{name} n {n} lengths {lengths:?} {reset:?} {direction:?} masks {masks}");
             let recurrent = recurrent(&mut numbers, n, reset, round % 3 > 0, &device);
+            let recurrent = Recurrent { gain: gain(&mut numbers, round, n, &device), ..recurrent };
             let padding = Padding::new(&lengths, len, &device);
             let padding = (round % 4 > 0).then_some(&padding);
             let projected = numbers.tensor([len, batch, 3 * n], 2.0, &device);
@@ -128,7 +134,25 @@ fn gru_equals_plain() {
             if let Some(bias) = &recurrent.bias {
                 leaves.push(("bias", bias));
             }
+            if let Some(gain) = &recurrent.gain {
+                leaves.push(("gain", gain));
+            }
             compare(&case, fused, plain, &leaves);
+        }
+    }
+}
+
+#[test]
+fn normalization_equals_plain() {
+    let mut numbers = Numbers(9);
+    for (rows, n) in [(1, 2), (5, 7), (65, 33), (200, 64)] {
+        for (name, device) in devices() {
+            let products = numbers.tensor([rows, 3 * n], 2.0, &device);
+            let [gain, bias] = [(); 2].map(|()| numbers.tensor([3 * n], 1.0, &device));
+            let fused = normalize(products.clone(), gain.clone(), bias.clone());
+            let plain = plain::normalize(products.clone(), gain.clone()) + bias.clone().unsqueeze();
+            let leaves: [(&str, &dyn Leaf); 3] = [("products", &products), ("gain", &gain), ("bias", &bias)];
+            compare(&format!("{name} {rows} {n}"), fused, plain, &leaves);
         }
     }
 }
@@ -154,6 +178,7 @@ fn decoder_equals_plain() {
                 "{name} n {n} n' {attention} h {annotation} {lengths:?} {targets:?} {reset:?} masks {masks} round {round}"
             );
             let recurrent = recurrent(&mut numbers, n, reset, round % 3 > 0, &device);
+            let recurrent = Recurrent { gain: gain(&mut numbers, round, n, &device), ..recurrent };
             let memory = Memory {
                 annotations: numbers.tensor([batch, src_len, annotation], 1.0, &device),
                 keys: numbers.tensor([batch, src_len, attention], 1.0, &device),
@@ -163,6 +188,7 @@ fn decoder_equals_plain() {
                 query: numbers.tensor([n, attention], 1.0, &device),
                 energy: numbers.tensor([attention], 1.0, &device),
                 context: numbers.tensor([annotation, 3 * n], 1.0 / (annotation as f32).sqrt(), &device),
+                context_gain: gain(&mut numbers, round, n, &device),
             };
             let teacher = Teacher {
                 projected: numbers.tensor([len, batch, 3 * n], 1.0, &device),
@@ -173,7 +199,10 @@ fn decoder_equals_plain() {
             };
             let second = (round % 2 == 1).then(|| SecondUnit {
                 input_bias: numbers.tensor([3 * n], 1.0, &device),
-                recurrent: self::recurrent(&mut numbers, n, reset, round % 3 > 0, &device),
+                recurrent: Recurrent {
+                    gain: gain(&mut numbers, round, n, &device),
+                    ..self::recurrent(&mut numbers, n, reset, round % 3 > 0, &device)
+                },
             });
             let [fused, plain] = [decoder_sequence, plain::decoder_sequence]
                 .map(|run| run(teacher.clone(), &memory, &weights, &recurrent, second.as_ref()));
@@ -190,10 +219,14 @@ fn decoder_equals_plain() {
             if let Some(bias) = &recurrent.bias {
                 leaves.push(("bias", bias));
             }
+            for (name, gain) in [("gain", &recurrent.gain), ("context gain", &weights.context_gain)] {
+                leaves.extend(gain.as_ref().map(|gain| (name, gain as &dyn Leaf)));
+            }
             if let Some(SecondUnit { input_bias, recurrent }) = &second {
                 leaves.push(("second input bias", input_bias));
                 leaves.push(("second weight", &recurrent.weight));
                 leaves.extend(recurrent.bias.as_ref().map(|bias| ("second bias", bias as &dyn Leaf)));
+                leaves.extend(recurrent.gain.as_ref().map(|gain| ("second gain", gain as &dyn Leaf)));
             }
             compare(&case, fused, plain, &leaves);
         }
@@ -304,7 +337,7 @@ fn untracked_inputs() {
             .map(|run| elements(run(projected.clone(), None, initial.clone(), &weights, None, Direction::Forward)));
         same(name, &fused, &plain, 1e-5);
         let constant = |tensor: Tensor<2>| Tensor::<2>::from_data(tensor.into_data(), &device);
-        let weights = Recurrent { weight: constant(weights.weight), bias: None, reset: Reset::Before };
+        let weights = Recurrent { weight: constant(weights.weight), bias: None, gain: None, reset: Reset::Before };
         let projected: Tensor<3> = numbers.tensor([5, 2, 21], 1.0, &device);
         let [fused, plain] = [gru_sequence, plain::gru_sequence]
             .map(|run| run(projected.clone(), None, constant(initial.clone()), &weights, None, Direction::Backward));

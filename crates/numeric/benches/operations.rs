@@ -86,6 +86,7 @@ impl GruInputs {
             initial: &self.initial,
             weight: &self.weight,
             bias: None,
+            gain: None,
             reset: Reset::Before,
             lengths: None,
             dropout: None,
@@ -156,6 +157,7 @@ impl DecoderInputs {
             bias: None,
             reset: Reset::Before,
             second: None,
+            gains: None,
         }
     }
 }

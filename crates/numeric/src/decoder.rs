@@ -4,6 +4,10 @@
 //! one unit:   c_i is asked for by s_{i-1}           s_i = GRU(s_{i-1}; [E y_{i-1} ; c_i])
 //! two units:  s'_i = GRU_1(s_{i-1}; E y_{i-1})      c_i is asked for by s'_i      s_i = GRU_2(s'_i; c_i)
 //! ```
+//!
+//! With layer normalisation (see [`norm`]) the products of states and of contexts are normalised, each by itself.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -11,9 +15,10 @@ use crate::attention::AttendBackward;
 use crate::cell::{Cell, CellBackward, StepBackward, Steps, mask};
 use crate::gru::Active;
 use crate::linear::sum_of_rows;
+use crate::norm::{Part, add_normalized, gain_gradient, part_backward};
 use crate::product::{Matrix, Packed, Write, product_of};
-use crate::rows::{Deal, Rows, only, play, read, row};
-use crate::{Memory, Reset, vector};
+use crate::rows::{Deal, Rows, columns, only, only_at, play, read, row};
+use crate::{Memory, Reset, norm, vector};
 
 /// A decoder over a batch: its weights and what enters it.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +50,15 @@ pub struct Decoder<'a> {
     pub reset: Reset,
     /// The second unit of a conditional decoder.
     pub second: Option<SecondUnit<'a>>,
+    /// Those of layer normalisation, `[2 or 3, 3n]`: of the products with the recurrent weight, with the context's, and with the second
+    /// unit's recurrent weight; none where they are taken as they are.
+    pub gains: Option<&'a [f32]>,
 }
+
+/// The rows of [`Decoder::gains`].
+const FIRST: usize = 0;
+const CONTEXT: usize = 1;
+const SECOND: usize = 2;
 
 /// The unit of a conditional decoder that takes the context.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +80,8 @@ pub struct DecoderTape {
     /// s'_i, `[tgt_len, batch, n]`; empty where there is one unit.
     between: Vec<f32>,
     queries: Vec<f32>,
+    /// What is kept of the contexts' normalised products, `[tgt_len, batch, 3n + 2]`; empty where they are taken as they are.
+    taken: Vec<f32>,
     /// α_i, `[tgt_len, batch, src_len]`; 0 where either side is padding.
     pub alignments: Vec<f32>,
 }
@@ -78,6 +93,8 @@ struct UnitTape {
     gates: Vec<f32>,
     /// `[tgt_len, batch, n]`
     inner: Vec<f32>,
+    /// `[tgt_len, batch, 3n + 2]`; empty where products are taken as they are.
+    normalized: Vec<f32>,
 }
 
 /// The gradients of all that enters a [`Decoder`], in its shapes.
@@ -94,6 +111,7 @@ pub struct DecoderGradients {
     pub weight: Vec<f32>,
     pub bias: Option<Vec<f32>>,
     pub second: Option<SecondGradients>,
+    pub gains: Option<Vec<f32>>,
 }
 
 /// The gradients of a [`SecondUnit`], in its shapes.
@@ -120,6 +138,7 @@ struct Hand<'r> {
     second: UnitRows<'r>,
     between: Rows<'r>,
     queries: Rows<'r>,
+    taken: Rows<'r>,
     alignments: Rows<'r>,
 }
 
@@ -127,6 +146,14 @@ struct Hand<'r> {
 struct UnitRows<'r> {
     gates: Rows<'r>,
     inner: Rows<'r>,
+    normalized: Rows<'r>,
+}
+
+/// The rows of a step of a unit.
+struct UnitStep<'r> {
+    gates: Vec<&'r mut [f32]>,
+    inner: Vec<&'r mut [f32]>,
+    normalized: Vec<&'r mut [f32]>,
 }
 
 /// The sentences of a hand that have a word at a step.
@@ -141,13 +168,19 @@ impl Decoder<'_> {
         self.n + self.memory.annotation
     }
 
+    /// A row of the gains.
+    fn gain(&self, number: usize) -> Option<&[f32]> {
+        self.gains.map(|gains| row(gains, number, 3 * self.n))
+    }
+
     /// [s_i ; c_i], `[tgt_len, batch, n + annotation]`; `projected` is W E y_{i-1} + b for the three gates, `[tgt_len, batch, 3n]`.
     pub fn forward(&self, projected: Vec<f32>) -> (Vec<f32>, DecoderTape) {
         let Memory { src_len, annotation, attention, .. } = self.memory;
         let query = || Packed::new(Matrix::new(self.query, self.n, attention));
         let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n));
-        let first = || Cell::new(self.weight, self.bias, self.reset, self.n);
-        let second = || self.second.map(|unit| Cell::new(unit.weight, unit.bias, self.reset, self.n));
+        let first = || Cell::new(self.weight, self.bias, self.gain(FIRST), self.reset, self.n);
+        let second =
+            || self.second.map(|unit| Cell::new(unit.weight, unit.bias, self.gain(SECOND), self.reset, self.n));
         let ((query, context), (first, second)) = rayon::join(|| (query(), context()), || (first(), second()));
         let weights = Weights { query, context, first, second };
         let steps = projected.len() / (3 * self.n);
@@ -155,11 +188,18 @@ impl Decoder<'_> {
         let mut outputs = vec![0.0; steps * self.width()];
         let two = if self.second.is_some() { steps } else { 0 };
         let second_gates = self.second.map_or_else(Vec::new, |unit| unit.input_bias.repeat(steps));
+        let kept = if self.gains.is_some() { norm::width(self.n) } else { 0 };
+        let unit = |gates, steps: usize| UnitTape {
+            gates,
+            inner: vec![0.0; steps * self.n],
+            normalized: vec![0.0; steps * kept],
+        };
         let mut tape = DecoderTape {
-            first: UnitTape { gates: projected, inner: vec![0.0; steps * self.n] },
-            second: UnitTape { gates: second_gates, inner: vec![0.0; two * self.n] },
+            first: unit(projected, steps),
+            second: unit(second_gates, two),
             between: vec![0.0; two * self.n],
             queries: vec![0.0; steps * attention],
+            taken: vec![0.0; steps * kept],
             alignments: vec![0.0; steps * src_len],
         };
         let deal = Deal::new(self.batch);
@@ -169,13 +209,15 @@ impl Decoder<'_> {
             .zip(tape.second.deal(deal, self.n))
             .zip(deal.rows(&mut tape.between, self.n))
             .zip(deal.rows(&mut tape.queries, attention))
+            .zip(deal.rows(&mut tape.taken, norm::width(self.n)))
             .zip(deal.rows(&mut tape.alignments, src_len))
-            .map(|(((((outputs, first), second), between), queries), alignments)| Hand {
+            .map(|((((((outputs, first), second), between), queries), taken), alignments)| Hand {
                 outputs,
                 first,
                 second,
                 between,
                 queries,
+                taken,
                 alignments,
             });
         play(hands, |hand, rows| self.run(&weights, deal.sentences(hand).collect(), rows));
@@ -217,8 +259,19 @@ impl Decoder<'_> {
                 Some(second) => (second, rows.second.at(step, &active)),
                 None => (&weights.first, rows.first.at(step, &active)),
             };
-            weights.context.multiply(&read(&contexts, 0, self.memory.annotation), &mut taking.0, Write::Add);
+            let contexts = read(&contexts, 0, self.memory.annotation);
+            self.take(weights, &contexts, &mut only_at(&mut rows.taken, step, &active), &mut taking.gates);
             self.unit(cell, &at, &asking, taking, &mut states);
+        }
+    }
+
+    /// Adds the contexts' products to the gates; where they are normalised, they are kept in `taken`.
+    fn take(&self, weights: &Weights, contexts: &[&[f32]], taken: &mut [&mut [f32]], gates: &mut [&mut [f32]]) {
+        let Some(gain) = self.gain(CONTEXT) else { return weights.context.multiply(contexts, gates, Write::Add) };
+        weights.context.multiply(contexts, &mut columns(taken, 0, 3 * self.n), Write::Set);
+        for part in Part::ALL {
+            let Range { start, end } = part.columns(self.n);
+            add_normalized(part, gain, taken, &mut columns(gates, start, end));
         }
     }
 
@@ -228,12 +281,14 @@ impl Decoder<'_> {
         cell: &Cell,
         at: &At,
         previous: &[&[f32]],
-        (gates, inner): (Vec<&mut [f32]>, Vec<&mut [f32]>),
+        UnitStep { gates, inner, normalized }: UnitStep,
         states: &mut [&mut [f32]],
     ) {
         let mut unit = Active::default();
         let cells = previous.iter().zip(gates).zip(inner).zip(states).zip(at.sentences);
+        let mut normalized = normalized.into_iter();
         for ((((previous, gates), inner), state), &b) in cells {
+            let inner = (inner, normalized.next());
             unit.push(previous, gates, inner, state, self.dropout.map(|d| mask(d, at.step, self.batch, b, self.n)));
         }
         unit.forward(cell);
@@ -251,8 +306,8 @@ impl Decoder<'_> {
         let Memory { src_len, annotation, attention, .. } = self.memory;
         let query = || Packed::new(Matrix::new(self.query, self.n, attention).transposed());
         let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n).transposed());
-        let first = || CellBackward::new(self.weight, self.reset, self.n);
-        let second = || self.second.map(|unit| CellBackward::new(unit.weight, self.reset, self.n));
+        let first = || CellBackward::new(self.weight, self.gain(FIRST), self.reset, self.n);
+        let second = || self.second.map(|unit| CellBackward::new(unit.weight, self.gain(SECOND), self.reset, self.n));
         let ((query, context), (first, second)) = rayon::join(|| (query(), context()), || (first(), second()));
         let weights = WeightsBackward { query, context, first, second };
         let previous = self.previous(outputs);
@@ -266,6 +321,7 @@ impl Decoder<'_> {
             second: self.unit_written(if self.second.is_some() { steps } else { 0 }),
             queries: vec![0.0; steps * attention],
             contexts: vec![0.0; steps * annotation],
+            taken: self.of_normalized(steps),
             initial: vec![0.0; self.batch * self.n],
             keys: vec![0.0; self.batch * src_len * attention],
             energies: vec![0.0; self.batch * attention],
@@ -280,7 +336,13 @@ impl Decoder<'_> {
     /// Room for what a unit writes in so many steps of all sentences.
     fn unit_written(&self, steps: usize) -> UnitWritten {
         let product = if self.reset == Reset::After { steps * self.n } else { 0 };
-        UnitWritten { gates: vec![0.0; steps * 3 * self.n], product: vec![0.0; product] }
+        let (gates, raw) = (vec![0.0; steps * 3 * self.n], self.of_normalized(steps));
+        UnitWritten { gates, product: vec![0.0; product], raw }
+    }
+
+    /// Room for the gradients of products of so many steps before they were normalised, if they were.
+    fn of_normalized(&self, steps: usize) -> Vec<f32> {
+        vec![0.0; if self.gains.is_some() { steps * 3 * self.n } else { 0 }]
     }
 
     /// The state before each step, `[tgt_len, batch, n]`.
@@ -314,14 +376,16 @@ impl Decoder<'_> {
             .zip(d.second.deal(deal, self.n))
             .zip(deal.rows(&mut d.queries, attention))
             .zip(deal.rows(&mut d.contexts, annotation))
+            .zip(deal.rows(&mut d.taken, 3 * self.n))
             .zip(deal.sentence_rows(&mut d.initial, self.n))
             .zip(deal.sentence_rows(&mut d.keys, src_len * attention))
             .zip(deal.sentence_rows(&mut d.energies, attention))
-            .map(move |((((((first, second), queries), contexts), state), keys), energies)| HandBackward {
+            .map(move |(((((((first, second), queries), contexts), taken), state), keys), energies)| HandBackward {
                 first,
                 second,
                 queries,
                 contexts,
+                taken,
                 state,
                 keys,
                 energies,
@@ -342,13 +406,32 @@ impl Decoder<'_> {
                 None => (0, &weights.first),
             };
             self.unit_backward(cell, &at, from, taking, &mut d, &mut scratch);
-            weights.context.multiply(&read(&d.units[taking].gates, 0, 3 * self.n), &mut d.contexts, Write::Add);
+            self.take_backward(weights, &at, from, taking, &mut d);
             self.attention_backward(&sentences, from, step, &mut d);
             weights.query.multiply(&read(&d.queries, 0, self.memory.attention), &mut d.state, Write::Add);
             if weights.second.is_some() {
                 self.unit_backward(&weights.first, &at, from, 0, &mut d, &mut scratch);
             }
         }
+    }
+
+    /// Adds what the contexts' gradients get from the gates of the unit that takes them.
+    fn take_backward(&self, weights: &WeightsBackward, at: &At, from: &Read, taking: usize, d: &mut StepWritten) {
+        let d_gates = &d.units[taking].gates;
+        let Some(gain) = self.gain(CONTEXT) else {
+            return weights.context.multiply(&read(d_gates, 0, 3 * self.n), &mut d.contexts, Write::Add);
+        };
+        let kept = self.rows_at(at, &from.tape.taken, norm::width(self.n));
+        for part in Part::ALL {
+            let Range { start, end } = part.columns(self.n);
+            part_backward(part, gain, &kept, &read(d_gates, start, end), &mut d.taken);
+        }
+        weights.context.multiply(&read(&d.taken, 0, 3 * self.n), &mut d.contexts, Write::Add);
+    }
+
+    /// The rows of a buffer for the sentences of a step.
+    fn rows_at<'b>(&self, at: &At, buffer: &'b [f32], width: usize) -> Vec<&'b [f32]> {
+        at.sentences.iter().map(|b| row(buffer, at.step * self.batch + b, width)).collect()
     }
 
     /// Adds what the state's gradient gets from the output, and sets the context's to what it gets from there.
@@ -371,9 +454,7 @@ impl Decoder<'_> {
         scratch: &mut [f32],
     ) {
         let n = self.n;
-        let rows = |buffer, width| -> Vec<&[f32]> {
-            at.sentences.iter().map(|b| row(buffer, at.step * self.batch + b, width)).collect()
-        };
+        let rows = |buffer, width| self.rows_at(at, buffer, width);
         let masks: Option<Vec<&[f32]>> = self
             .dropout
             .map(|dropout| at.sentences.iter().map(|&b| mask(dropout, at.step, self.batch, b, n)).collect());
@@ -386,9 +467,11 @@ impl Decoder<'_> {
                 dropout: masks.as_deref(),
                 gates: &rows(&tape.gates, 3 * n),
                 inner: &rows(&tape.inner, n),
+                normalized: &self.gains.map_or_else(Vec::new, |_| rows(&tape.normalized, norm::width(n))),
                 d_state: &mut d.state,
                 d_gates: &mut written.gates,
                 d_product: &mut written.product,
+                d_raw: &mut written.raw,
             },
             scratch,
         );
@@ -426,18 +509,26 @@ impl Decoder<'_> {
         let steps = outputs.len() / self.width();
         let recurrent = |unit: usize, tape: &'_ UnitTape, d: &UnitWritten| {
             let (input, inner) = (from.input[unit], &tape.inner);
-            let steps = Steps { n, input, inner, d_gates: &d.gates, d_product: &d.product };
-            (steps.weight_gradient(), steps.bias_gradient())
+            let normalized = &tape.normalized;
+            let steps = Steps { n, input, inner, d_gates: &d.gates, d_product: &d.product, normalized, d_raw: &d.raw };
+            (steps.weight_gradient(), steps.bias_gradient(), steps.gain_gradient())
         };
-        let (weight, bias) = recurrent(0, &from.tape.first, &d.first);
-        let second = self.second.map(|_| {
-            let (weight, bias) = recurrent(1, &from.tape.second, &d.second);
-            SecondGradients { input_bias: sum_of_rows(&d.second.gates, 3 * n), weight, bias }
-        });
+        let (weight, bias, first_gain) = recurrent(0, &from.tape.first, &d.first);
+        let second = self.second.map(|_| recurrent(1, &from.tape.second, &d.second));
         let (asking, taking) =
             if self.second.is_some() { (from.before[1], &d.second.gates) } else { (from.before[0], &d.first.gates) };
+        let gains = first_gain.map(|first| {
+            let context = gain_gradient(3 * n, (taking, 3 * n), (&from.tape.taken, norm::width(n)));
+            let second = second.as_ref().and_then(|(_, _, gain)| gain.as_deref());
+            [&first, &context, second.unwrap_or_default()].concat()
+        });
+        let second = second.map(|(weight, bias, _)| {
+            let input_bias = sum_of_rows(&d.second.gates, 3 * n);
+            SecondGradients { input_bias, weight, bias }
+        });
         let contexts = Matrix::new(outputs, steps, self.width()).columns(n..n + width);
-        let context = product_of(contexts.transposed(), Matrix::new(taking, steps, 3 * n));
+        let d_taken = if self.gains.is_some() { &d.taken } else { taking };
+        let context = product_of(contexts.transposed(), Matrix::new(d_taken, steps, 3 * n));
         let attention = self.memory.attention;
         let asking = Matrix::new(asking, steps, n).transposed();
         let query = product_of(asking, Matrix::new(&d.queries, steps, attention));
@@ -451,6 +542,7 @@ impl Decoder<'_> {
             weight,
             bias,
             second,
+            gains,
             projected: d.first.gates,
             initial: d.initial,
             keys: d.keys,
@@ -480,23 +572,28 @@ impl UnitTape {
     fn deal(&mut self, deal: Deal, n: usize) -> impl Iterator<Item = UnitRows<'_>> {
         deal.rows(&mut self.gates, 3 * n)
             .zip(deal.rows(&mut self.inner, n))
-            .map(|(gates, inner)| UnitRows { gates, inner })
+            .zip(deal.rows(&mut self.normalized, norm::width(n)))
+            .map(|((gates, inner), normalized)| UnitRows { gates, inner, normalized })
     }
 }
 
 impl UnitRows<'_> {
-    /// The gates and the inner rows of the sentences that are active at a step.
-    fn at(&mut self, step: usize, active: &[bool]) -> (Vec<&mut [f32]>, Vec<&mut [f32]>) {
-        (only_at(&mut self.gates, step, active), only_at(&mut self.inner, step, active))
+    /// Those of the sentences that are active at a step.
+    fn at(&mut self, step: usize, active: &[bool]) -> UnitStep<'_> {
+        UnitStep {
+            gates: only_at(&mut self.gates, step, active),
+            inner: only_at(&mut self.inner, step, active),
+            normalized: only_at(&mut self.normalized, step, active),
+        }
     }
 }
 
 /// The packed weights of the backward pass, transposed.
-struct WeightsBackward {
+struct WeightsBackward<'a> {
     query: Packed,
     context: Packed,
-    first: CellBackward,
-    second: Option<CellBackward>,
+    first: CellBackward<'a>,
+    second: Option<CellBackward<'a>>,
 }
 
 /// What the threads of a backward pass read.
@@ -516,6 +613,8 @@ struct Written {
     second: UnitWritten,
     queries: Vec<f32>,
     contexts: Vec<f32>,
+    /// The gradients of the contexts' products before they were normalised; empty where they were not.
+    taken: Vec<f32>,
     initial: Vec<f32>,
     keys: Vec<f32>,
     /// The gradient of v_a by sentence: summed in their order, it does not depend on who computed them.
@@ -526,13 +625,16 @@ struct Written {
 struct UnitWritten {
     gates: Vec<f32>,
     product: Vec<f32>,
+    raw: Vec<f32>,
 }
 
 impl UnitWritten {
     /// Each hand's rows.
     fn deal(&mut self, deal: Deal, n: usize) -> impl Iterator<Item = UnitRowsBackward<'_>> {
-        let gates = deal.rows(&mut self.gates, 3 * n);
-        gates.zip(deal.rows(&mut self.product, n)).map(|(gates, product)| UnitRowsBackward { gates, product })
+        deal.rows(&mut self.gates, 3 * n)
+            .zip(deal.rows(&mut self.product, n))
+            .zip(deal.rows(&mut self.raw, 3 * n))
+            .map(|((gates, product), raw)| UnitRowsBackward { gates, product, raw })
     }
 }
 
@@ -540,6 +642,7 @@ impl UnitWritten {
 struct UnitRowsBackward<'r> {
     gates: Rows<'r>,
     product: Rows<'r>,
+    raw: Rows<'r>,
 }
 
 /// A hand's rows of what the steps backward write.
@@ -548,6 +651,7 @@ struct HandBackward<'r> {
     second: UnitRowsBackward<'r>,
     queries: Rows<'r>,
     contexts: Rows<'r>,
+    taken: Rows<'r>,
     /// The gradient of the state, running backward.
     state: Vec<&'r mut [f32]>,
     keys: Vec<&'r mut [f32]>,
@@ -561,9 +665,11 @@ impl HandBackward<'_> {
             units: [&mut self.first, &mut self.second].map(|rows| UnitStepWritten {
                 gates: only_at(&mut rows.gates, step, active),
                 product: only_at(&mut rows.product, step, active),
+                raw: only_at(&mut rows.raw, step, active),
             }),
             queries: only(&mut self.queries[step], active),
             contexts: only(&mut self.contexts[step], active),
+            taken: only_at(&mut self.taken, step, active),
             state: only(&mut self.state, active),
             keys: only(&mut self.keys, active),
             energies: only(&mut self.energies, active),
@@ -577,6 +683,7 @@ struct StepWritten<'r> {
     units: [UnitStepWritten<'r>; 2],
     queries: Vec<&'r mut [f32]>,
     contexts: Vec<&'r mut [f32]>,
+    taken: Vec<&'r mut [f32]>,
     state: Vec<&'r mut [f32]>,
     keys: Vec<&'r mut [f32]>,
     energies: Vec<&'r mut [f32]>,
@@ -586,11 +693,7 @@ struct StepWritten<'r> {
 struct UnitStepWritten<'r> {
     gates: Vec<&'r mut [f32]>,
     product: Vec<&'r mut [f32]>,
-}
-
-/// The rows of a step that are active; none of an empty buffer.
-fn only_at<'s>(rows: &'s mut Rows, step: usize, active: &[bool]) -> Vec<&'s mut [f32]> {
-    rows.get_mut(step).map_or_else(Vec::new, |rows| only(rows, active))
+    raw: Vec<&'r mut [f32]>,
 }
 
 /// The elements that are active.

@@ -3,8 +3,8 @@
 use crate::Reset;
 use crate::cell::{Cell, CellBackward, Step, StepBackward, Steps, mask};
 use crate::network::Operand;
-use crate::rows::{Deal, Rows, only, play, read, row};
-use crate::vector;
+use crate::rows::{Deal, Rows, only, only_at, play, read, row};
+use crate::{norm, vector};
 
 /// A recurrence over a batch: its weights and what enters it.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub struct Gru<'a> {
     pub weight: &'a [f32],
     /// b_u, `[n]`; only with [`Reset::After`].
     pub bias: Option<&'a [f32]>,
+    /// That of layer normalisation of the products with the weight, `[3n]`: see [`norm`]; none where they are taken as they are.
+    pub gain: Option<&'a [f32]>,
     /// Where the reset gate acts.
     pub reset: Reset,
     /// The number of words of each sentence, `[batch]`; none where all are full. Where a position is padding the
@@ -37,6 +39,7 @@ pub struct Gru<'a> {
 pub struct GruTape {
     gates: Vec<f32>,
     inner: Vec<f32>,
+    normalized: Vec<f32>,
 }
 
 /// The gradients of all that enters a [`Gru`], in the same shapes.
@@ -47,6 +50,7 @@ pub struct GruGradients {
     pub initial: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Option<Vec<f32>>,
+    pub gain: Option<Vec<f32>>,
 }
 
 impl Gru<'_> {
@@ -61,21 +65,31 @@ impl Gru<'_> {
 
     /// The states at their positions, `[len, batch, n]`; `projected` is W x + b for the three gates, `[len, batch, 3n]`.
     pub fn forward(&self, projected: Vec<f32>) -> (Vec<f32>, GruTape) {
-        let cell = Cell::new(self.weight, self.bias, self.reset, self.n);
+        let cell = Cell::new(self.weight, self.bias, self.gain, self.reset, self.n);
         let size = self.len * self.batch * self.n;
         assert_eq!(projected.len(), 3 * size);
-        let (mut states, mut gates, mut inner) = (vec![0.0; size], projected, vec![0.0; size]);
+        let mut states = vec![0.0; size];
+        let normalized = self.of_normalized(norm::width(self.n));
+        let mut tape = GruTape { gates: projected, inner: vec![0.0; size], normalized };
         let deal = Deal::new(self.batch);
-        let hands =
-            deal.rows(&mut states, self.n).zip(deal.rows(&mut gates, 3 * self.n)).zip(deal.rows(&mut inner, self.n));
-        play(hands, |hand, ((states, gates), inner)| {
-            self.run(&cell, deal.sentences(hand).collect(), states, gates, inner)
-        });
-        (states, GruTape { gates, inner })
+        let hands = deal
+            .rows(&mut states, self.n)
+            .zip(deal.rows(&mut tape.gates, 3 * self.n))
+            .zip(deal.rows(&mut tape.inner, self.n))
+            .zip(deal.rows(&mut tape.normalized, norm::width(self.n)))
+            .map(|(((states, gates), inner), normalized)| Hand { states, gates, inner, normalized });
+        play(hands, |hand, rows| self.run(&cell, deal.sentences(hand).collect(), rows));
+        (states, tape)
+    }
+
+    /// Room for rows of this width of all positions, if products are normalised.
+    fn of_normalized(&self, width: usize) -> Vec<f32> {
+        vec![0.0; if self.gain.is_some() { self.len * self.batch * width } else { 0 }]
     }
 
     /// The whole sequence of one hand's sentences.
-    fn run(&self, cell: &Cell, sentences: Vec<usize>, mut states: Rows, mut gates: Rows, mut inner: Rows) {
+    fn run(&self, cell: &Cell, sentences: Vec<usize>, rows: Hand) {
+        let Hand { mut states, mut gates, mut inner, mut normalized } = rows;
         for step in 0..self.len {
             let position = self.position(step);
             let (before, now) = self.split(&mut states, position);
@@ -84,13 +98,15 @@ impl Gru<'_> {
                 None => sentences.iter().map(|&b| row(self.initial, b, self.n)).collect(),
             };
             let rows = previous.iter().zip(now).zip(&mut gates[position]).zip(&mut inner[position]).zip(&sentences);
+            let mut normalized = normalized.get_mut(position).map(|rows| rows.iter_mut());
             let mut active = Active::default();
             for ((((&previous, now), gates), inner), &b) in rows {
+                let normalized = normalized.as_mut().and_then(Iterator::next);
                 if self.is_word(b, position) {
                     active.push(
                         previous,
                         gates,
-                        inner,
+                        (inner, normalized.map(|row| &mut **row)),
                         now,
                         self.dropout.map(|d| mask(d, step, self.batch, b, self.n)),
                     );
@@ -119,43 +135,42 @@ impl Gru<'_> {
 
     /// From the gradient of the states, `[len, batch, n]`, those of the inputs.
     pub fn backward(&self, states: &[f32], tape: &GruTape, d_states: &[f32]) -> GruGradients {
-        let cell = CellBackward::new(self.weight, self.reset, self.n);
+        let cell = CellBackward::new(self.weight, self.gain, self.reset, self.n);
         let previous = self.previous(states);
         let dropped = self.dropout.map(|dropout| self.dropped(&previous, dropout));
         let read = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_states };
         let mut d_projected = vec![0.0; 3 * states.len()];
         let mut d_initial = vec![0.0; self.initial.len()];
         let mut d_product = vec![0.0; if self.reset == Reset::After { states.len() } else { 0 }];
+        let mut d_raw = self.of_normalized(3 * self.n);
         let deal = Deal::new(self.batch);
-        let mut products = deal.rows(&mut d_product, self.n);
         let hands = deal
             .sentence_rows(&mut d_initial, self.n)
             .zip(deal.rows(&mut d_projected, 3 * self.n))
-            .map(|(d_state, d_gates)| (d_state, d_gates, products.next().unwrap_or_default()));
-        play(hands, |hand, (d_state, d_gates, d_product)| {
-            self.run_backward(&cell, deal.sentences(hand).collect(), &read, d_state, d_gates, d_product);
-        });
-        let steps =
-            Steps { n: self.n, input: read.input, inner: &tape.inner, d_gates: &d_projected, d_product: &d_product };
-        let (weight, bias) = (steps.weight_gradient(), steps.bias_gradient());
-        GruGradients { weight, bias, projected: d_projected, initial: d_initial }
+            .zip(deal.rows(&mut d_product, self.n))
+            .zip(deal.rows(&mut d_raw, 3 * self.n))
+            .map(|(((state, gates), product), raw)| HandBackward { state, gates, product, raw });
+        play(hands, |hand, rows| self.run_backward(&cell, deal.sentences(hand).collect(), &read, rows));
+        let steps = Steps {
+            n: self.n,
+            input: read.input,
+            inner: &tape.inner,
+            d_gates: &d_projected,
+            d_product: &d_product,
+            normalized: &tape.normalized,
+            d_raw: &d_raw,
+        };
+        let (weight, bias, gain) = (steps.weight_gradient(), steps.bias_gradient(), steps.gain_gradient());
+        GruGradients { weight, bias, gain, projected: d_projected, initial: d_initial }
     }
 
     /// The whole sequence of one hand's sentences, last step first.
-    fn run_backward(
-        &self,
-        cell: &CellBackward,
-        sentences: Vec<usize>,
-        from: &Read,
-        mut d_state: Vec<&mut [f32]>,
-        mut d_gates: Rows,
-        mut d_product: Rows,
-    ) {
+    fn run_backward(&self, cell: &CellBackward, sentences: Vec<usize>, from: &Read, mut d: HandBackward) {
         let n = self.n;
-        let mut scratch = vec![0.0; d_state.len() * n];
+        let mut scratch = vec![0.0; d.state.len() * n];
         for step in (0..self.len).rev() {
             let position = self.position(step);
-            for (d_state, &b) in d_state.iter_mut().zip(&sentences) {
+            for (d_state, &b) in d.state.iter_mut().zip(&sentences) {
                 vector::add(d_state, row(from.d_states, position * self.batch + b, n));
             }
             let active: Vec<bool> = sentences.iter().map(|&b| self.is_word(b, position)).collect();
@@ -172,9 +187,11 @@ impl Gru<'_> {
                     dropout: masks.as_deref(),
                     gates: &rows(&from.tape.gates, 3 * n),
                     inner: &rows(&from.tape.inner, n),
-                    d_state: &mut only(&mut d_state, &active),
-                    d_gates: &mut only(&mut d_gates[position], &active),
-                    d_product: &mut d_product.get_mut(position).map_or_else(Vec::new, |rows| only(rows, &active)),
+                    normalized: &self.gain.map_or_else(Vec::new, |_| rows(&from.tape.normalized, norm::width(n))),
+                    d_state: &mut only(&mut d.state, &active),
+                    d_gates: &mut only(&mut d.gates[position], &active),
+                    d_product: &mut only_at(&mut d.product, position, &active),
+                    d_raw: &mut only_at(&mut d.raw, position, &active),
                 },
                 &mut scratch,
             );
@@ -198,6 +215,23 @@ impl Gru<'_> {
     }
 }
 
+/// A hand's rows of what the forward pass writes.
+struct Hand<'r> {
+    states: Rows<'r>,
+    gates: Rows<'r>,
+    inner: Rows<'r>,
+    normalized: Rows<'r>,
+}
+
+/// A hand's rows of what the steps backward write.
+struct HandBackward<'r> {
+    /// The gradient of the state, running backward.
+    state: Vec<&'r mut [f32]>,
+    gates: Rows<'r>,
+    product: Rows<'r>,
+    raw: Rows<'r>,
+}
+
 /// What the threads of a backward pass read.
 struct Read<'a> {
     tape: &'a GruTape,
@@ -212,22 +246,25 @@ pub(crate) struct Active<'s> {
     previous: Vec<&'s [f32]>,
     gates: Vec<&'s mut [f32]>,
     inner: Vec<&'s mut [f32]>,
+    normalized: Vec<&'s mut [f32]>,
     next: Vec<&'s mut [f32]>,
     masks: Vec<&'s [f32]>,
 }
 
 impl<'s> Active<'s> {
+    /// Takes in a row; where products are normalised, what keeps them stands beside what the reset gate met.
     pub(crate) fn push(
         &mut self,
         previous: &'s [f32],
         gates: &'s mut [f32],
-        inner: &'s mut [f32],
+        (inner, normalized): (&'s mut [f32], Option<&'s mut [f32]>),
         next: &'s mut [f32],
         mask: Option<&'s [f32]>,
     ) {
         self.previous.push(previous);
         self.gates.push(gates);
         self.inner.push(inner);
+        self.normalized.extend(normalized);
         self.next.push(next);
         self.masks.extend(mask);
     }
@@ -241,7 +278,13 @@ impl<'s> Active<'s> {
         }
         let dropped: Vec<&[f32]> = dropped.chunks_exact(n).collect();
         let input = Operand::from(if dropped.is_empty() { &self.previous[..] } else { &dropped });
-        let step = Step { previous: &self.previous, input: &input, gates: &mut self.gates, inner: &mut self.inner };
+        let step = Step {
+            previous: &self.previous,
+            input: &input,
+            gates: &mut self.gates,
+            inner: &mut self.inner,
+            normalized: &mut self.normalized,
+        };
         cell.forward(step, &mut self.next);
     }
 }

@@ -5,6 +5,7 @@
 //! | [`gru`] | a gated recurrent unit over a padded batch |
 //! | [`decoder`] | the attending decoder over known target words |
 //! | [`linear`] | linear layers over many rows, and the maxout readout |
+//! | [`norm`] | layer normalisation of what makes gates |
 //! | [`output`] | the output layer's cross-entropy, with its gradients |
 //! | [`product`] | matrix products: large ones, and small ones by a weight that is packed once a sequence |
 //! | [`network`] | the whole network for translating, step by step |
@@ -30,6 +31,7 @@ mod instructions;
 pub mod linear;
 mod memory;
 pub mod network;
+pub mod norm;
 pub mod output;
 pub mod product;
 mod rates;

@@ -17,8 +17,10 @@ use self::weights::{Affine, Table};
 pub use self::weights::{Line, Parameter, Parameters, Values};
 pub(crate) use self::weights::{Operand, Weight};
 use crate::cell::{Cell, Step};
+use crate::norm::Part;
 use crate::product::Write;
-use crate::{Reset, vector};
+use crate::rows::columns;
+use crate::{Reset, norm, vector};
 
 /// A trained network, its weights packed.
 #[derive(Debug)]
@@ -42,8 +44,17 @@ pub struct Network {
 /// A gated recurrent unit.
 #[derive(Debug)]
 struct Unit {
-    input: Affine,
+    input: Product,
+    bias: Vec<f32>,
     cell: Cell,
+}
+
+/// A weight of the three gates, `[k, 3n]`.
+#[derive(Debug)]
+struct Product {
+    weight: Weight,
+    /// Of layer normalisation of products with it; none where they are taken as they are.
+    gain: Option<Vec<f32>>,
 }
 
 /// How the first decoder layer takes in the context.
@@ -51,7 +62,7 @@ struct Unit {
 #[allow(clippy::large_enum_variant, reason = "there is one a network")]
 enum Taking {
     /// Beside the last word: [C_r | C_z | C].
-    Beside(Weight),
+    Beside(Product),
     /// By a second unit, whose predecessor's state asks for it: a conditional decoder.
     After(Unit),
 }
@@ -140,7 +151,7 @@ impl Network {
             }),
             taking: match has("decoder.0.second.input_weight") {
                 true => Taking::After(from.unit("decoder.0.second")),
-                false => Taking::Beside(from.weight("decoder.0.context_weight")),
+                false => Taking::Beside(from.product("decoder.0.context")),
             },
             decoder: (0..layers("decoder.#.input_weight")).map(|i| from.unit(&format!("decoder.{i}"))).collect(),
             readout: Readout {
@@ -222,7 +233,7 @@ impl Network {
         let units = self.decoder.iter().flat_map(Unit::weights);
         let query = self.attention.iter().map(|attention| &attention.query);
         let (beside, after) = match &self.taking {
-            Taking::Beside(weight) => (Some(weight), None),
+            Taking::Beside(product) => (Some(&product.weight), None),
             Taking::After(unit) => (None, Some(unit)),
         };
         let taking = beside.into_iter().chain(after.into_iter().flat_map(Unit::weights));
@@ -236,7 +247,7 @@ impl Network {
     /// The size of a context: both directions with attention, the forward one without.
     fn context_size(&self) -> usize {
         match &self.taking {
-            Taking::Beside(weight) | Taking::After(Unit { input: Affine { weight, .. }, .. }) => weight.shape()[0],
+            Taking::Beside(product) | Taking::After(Unit { input: product, .. }) => product.weight.shape()[0],
         }
     }
 }
@@ -288,7 +299,7 @@ impl<'n> Hypotheses<'n> {
         self.states.push(first);
         for (unit, before) in network.decoder.iter().zip(&before).skip(1) {
             let below = self.states.last().expect("there is a layer below");
-            let mut gates = unit.input.apply(&Operand::of(below, unit.cell.n()));
+            let mut gates = unit.take(&Operand::of(below, unit.cell.n()));
             self.states.push(unit.step(before, &mut rows_mut(&mut gates, 3 * unit.cell.n())));
         }
         let top = self.states.last().expect("a decoder has a layer");
@@ -305,19 +316,19 @@ impl<'n> Hypotheses<'n> {
         let network = self.network;
         let unit = &network.decoder[0];
         let n = unit.cell.n();
-        let mut gates = unit.input.apply(embedded);
+        let mut gates = unit.take(embedded);
         let mut gates = rows_mut(&mut gates, 3 * n);
         match &network.taking {
-            Taking::Beside(weight) => {
+            Taking::Beside(product) => {
                 let contexts = self.attend(before);
-                weight.multiply(&Operand::of(&contexts, network.context_size()), &mut gates, Write::Add);
+                product.add(&Operand::of(&contexts, network.context_size()), &mut gates);
                 (unit.step(before, &mut gates), contexts)
             }
             Taking::After(second) => {
                 let between = unit.step(before, &mut gates);
                 let between = Operand::of(&between, n);
                 let contexts = self.attend(&between);
-                let mut gates = second.input.apply(&Operand::of(&contexts, network.context_size()));
+                let mut gates = second.take(&Operand::of(&contexts, network.context_size()));
                 (second.step(&between, &mut rows_mut(&mut gates, 3 * n)), contexts)
             }
         }
@@ -385,10 +396,17 @@ impl Unit {
         [&self.input.weight].into_iter().chain(self.cell.weights())
     }
 
+    /// What enters the gates, W x + b for rows `x`, one after another: `[rows, 3n]`.
+    fn take(&self, x: &Operand) -> Vec<f32> {
+        let mut gates = self.bias.repeat(x.rows().len());
+        self.input.add(x, &mut rows_mut(&mut gates, self.bias.len()));
+        gates
+    }
+
     /// The states `[tokens, n]` over sentences, whose tokens' inputs are the rows of `input`.
     fn read(&self, input: &Operand, sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
         let n = self.cell.n();
-        let mut gates = self.input.apply(input);
+        let mut gates = self.take(input);
         let mut gates: Vec<Option<&mut [f32]>> = gates.chunks_exact_mut(3 * n).map(Some).collect();
         let mut states = vec![0.0; input.rows().len() * n];
         let mut current = vec![0.0; sentences.len() * n];
@@ -420,9 +438,32 @@ impl Unit {
         let n = self.cell.n();
         let size = previous.rows().len() * n;
         let (mut next, mut inner) = (vec![0.0; size], vec![0.0; size]);
-        let step = Step { previous: previous.rows(), input: previous, gates, inner: &mut rows_mut(&mut inner, n) };
+        let rows = if self.cell.normalizes() { previous.rows().len() } else { 0 };
+        let mut normalized = vec![0.0; rows * norm::width(n)];
+        let step = Step {
+            previous: previous.rows(),
+            input: previous,
+            gates,
+            inner: &mut rows_mut(&mut inner, n),
+            normalized: &mut rows_mut(&mut normalized, norm::width(n)),
+        };
         self.cell.forward(step, &mut rows_mut(&mut next, n));
         next
+    }
+}
+
+impl Product {
+    /// Adds the products of rows to gates.
+    fn add(&self, x: &Operand, gates: &mut [&mut [f32]]) {
+        let Some(gain) = &self.gain else { return self.weight.multiply(x, gates, Write::Add) };
+        let n = gain.len() / 3;
+        let mut products = vec![0.0; gates.len() * norm::width(n)];
+        let mut products = rows_mut(&mut products, norm::width(n));
+        self.weight.multiply(x, &mut columns(&mut products, 0, 3 * n), Write::Set);
+        for part in Part::ALL {
+            let Range { start, end } = part.columns(n);
+            norm::add_normalized(part, gain, &mut products, &mut columns(gates, start, end));
+        }
     }
 }
 
@@ -461,12 +502,22 @@ impl<'p> Named<'p> {
         Affine { weight: self.weight(weight), bias: self.vector(bias) }
     }
 
+    /// A gain of layer normalisation, if the network has it.
+    fn gain(&self, name: &str) -> Option<Vec<f32>> {
+        self.parameters.contains_key(name).then(|| self.vector(name))
+    }
+
+    fn product(&self, name: &str) -> Product {
+        Product { weight: self.weight(&format!("{name}_weight")), gain: self.gain(&format!("{name}_gain")) }
+    }
+
     fn unit(&self, name: &str) -> Unit {
         let recurrent = self.parameter(&format!("{name}.recurrent_weight"));
         let bias = (self.reset == Reset::After).then(|| self.vector(&format!("{name}.recurrent_bias")));
         Unit {
-            input: self.affine(&format!("{name}.input_weight"), &format!("{name}.input_bias")),
-            cell: Cell::of_parameters(recurrent, bias, self.reset),
+            input: self.product(&format!("{name}.input")),
+            bias: self.vector(&format!("{name}.input_bias")),
+            cell: Cell::of_parameters(recurrent, bias, self.gain(&format!("{name}.recurrent_gain")), self.reset),
         }
     }
 

@@ -71,3 +71,8 @@ pub(crate) fn read<'a>(rows: &'a [&mut [f32]], from: usize, to: usize) -> Vec<&'
 pub(crate) fn only<'s>(rows: &'s mut [&mut [f32]], active: &[bool]) -> Vec<&'s mut [f32]> {
     rows.iter_mut().zip(active).filter(|(_, active)| **active).map(|(row, _)| &mut **row).collect()
 }
+
+/// The rows of a step that are active; none of an empty buffer.
+pub(crate) fn only_at<'s>(rows: &'s mut Rows, step: usize, active: &[bool]) -> Vec<&'s mut [f32]> {
+    rows.get_mut(step).map_or_else(Vec::new, |rows| only(rows, active))
+}

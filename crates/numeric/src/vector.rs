@@ -5,6 +5,7 @@
 //! otherwise. Sums run in a fixed number of lanes, so that they are the same on every call.
 
 use crate::Instructions;
+use crate::norm::EPSILON;
 
 /// The partial sums of a reduction.
 const LANES: usize = 32;
@@ -216,6 +217,30 @@ vectorised! {
     pub fn add_product(out: &mut [f32], a: &[f32], b: &[f32]) {
         for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
             *out = mul_add::<FUSED>(*a, *b, *out);
+        }
+    }
+
+    /// x ← (x - mean) / √(variance + ε); returns 1 / √(variance + ε).
+    pub fn normalize(x: &mut [f32]) -> f32 {
+        let share = 1.0 / x.len() as f32;
+        let mean = share * sum_of([&*x], |[x], sum| sum + x);
+        let variance = share * sum_of([&*x], |[x], sum| mul_add::<FUSED>(x - mean, x - mean, sum));
+        let scale = 1.0 / (variance + EPSILON).sqrt();
+        for x in x {
+            *x = (*x - mean) * scale;
+        }
+        scale
+    }
+
+    /// From the gradient of g x̂ that of x, whose x̂ and scale [`normalize`] has left.
+    pub fn normalize_backward(d: &[f32], gain: &[f32], normalized: &[f32], scale: f32, d_x: &mut [f32]) {
+        let n = d.len();
+        let (gain, normalized, d_x) = (&gain[..n], &normalized[..n], &mut d_x[..n]);
+        let share = 1.0 / n as f32;
+        let mean = share * sum_of([d, gain], |[d, g], sum| mul_add::<FUSED>(d, g, sum));
+        let along = share * sum_of([d, gain, normalized], |[d, g, x], sum| mul_add::<FUSED>(d * g, x, sum));
+        for i in 0..n {
+            d_x[i] = scale * (d[i] * gain[i] - mean - normalized[i] * along);
         }
     }
 
@@ -438,25 +463,43 @@ mod tests {
     fn all_instructions_agree() {
         let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-6 * (1.0 + a.abs()));
         let x: Vec<f32> = (0..131).map(|i| (i as f32 * 0.7).sin() * 9.0).collect();
-        let run = |functions: [Function; 4]| {
+        let run = |functions: [Function; 6]| {
             functions.map(|f| {
                 let mut x = x.clone();
                 f(&mut x);
                 x
             })
         };
-        let best = run([&sigmoid, &tanh, &softmax, &|x| x[0] = dot(&x[1..], &x[..130])]);
-        let portable = run([&portable::sigmoid, &portable::tanh, &portable::softmax, &|x| {
-            x[0] = portable::dot(&x[1..], &x[..130])
-        }]);
+        let (given, y): (_, Vec<f32>) = (x.clone(), x.iter().rev().copied().collect());
+        let best = run([
+            &sigmoid,
+            &tanh,
+            &softmax,
+            &|x| x[0] = dot(&x[1..], &x[..130]),
+            &|x| x[0] = normalize(&mut x[1..]),
+            &|x| normalize_backward(&given, &y, &y, 0.1, x),
+        ]);
+        let portable = run([
+            &portable::sigmoid,
+            &portable::tanh,
+            &portable::softmax,
+            &|x| x[0] = portable::dot(&x[1..], &x[..130]),
+            &|x| x[0] = portable::normalize(&mut x[1..]),
+            &|x| portable::normalize_backward(&given, &y, &y, 0.1, x),
+        ]);
         assert!(best.iter().zip(&portable).all(|(a, b)| close(a, b)));
         #[cfg(target_arch = "x86_64")]
         if Instructions::available() >= Instructions::Avx2 {
             // SAFETY: the processor has these instructions.
             let avx2 = unsafe {
-                run([&|x| avx2::sigmoid(x), &|x| avx2::tanh(x), &|x| avx2::softmax(x), &|x| {
-                    x[0] = avx2::dot(&x[1..], &x[..130])
-                }])
+                run([
+                    &|x| avx2::sigmoid(x),
+                    &|x| avx2::tanh(x),
+                    &|x| avx2::softmax(x),
+                    &|x| x[0] = avx2::dot(&x[1..], &x[..130]),
+                    &|x| x[0] = avx2::normalize(&mut x[1..]),
+                    &|x| avx2::normalize_backward(&given, &y, &y, 0.1, x),
+                ])
             };
             assert!(best.iter().zip(&avx2).all(|(a, b)| close(a, b)));
         }

@@ -3,6 +3,7 @@
 use rnnsearch_numeric::decoder::{Decoder, SecondUnit};
 use rnnsearch_numeric::gru::Gru;
 use rnnsearch_numeric::linear::Readout;
+use rnnsearch_numeric::norm::Normalization;
 use rnnsearch_numeric::output::Output;
 use rnnsearch_numeric::{Memory, Reset};
 
@@ -29,26 +30,42 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// One step: appendix A.1.1 for a sentence.
-fn step(
-    projected: &[f64],
-    state: &[f64],
-    mask: &[f64],
-    weight: &[f64],
-    bias: Option<&[f64]>,
+/// A product with the matrices of three gates, or of some of them from column `from` on, normalised where there is a gain.
+fn normalized(product: Vec<f64>, gain: Option<&[f64]>, from: usize) -> Vec<f64> {
+    let Some(gain) = gain else { return product };
+    let n = gain.len() / 3;
+    let part = |part: &[f64], gain: &[f64]| -> Vec<f64> {
+        let size = part.len() as f64;
+        let mean = part.iter().sum::<f64>() / size;
+        let variance = part.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / size;
+        part.iter().zip(gain).map(|(x, g)| g * (x - mean) / (variance + 1e-5).sqrt()).collect()
+    };
+    let (gates, candidate) = product.split_at(2 * n - from);
+    [part(gates, &gain[from..2 * n]), part(candidate, &gain[2 * n..])].concat()
+}
+
+/// What a unit does beside taking its input: weight, bias and gain.
+#[derive(Clone, Copy)]
+struct Unit<'a> {
+    weight: &'a [f64],
+    bias: &'a [f64],
+    gain: Option<&'a [f64]>,
     reset: Reset,
-) -> Vec<f64> {
-    let n = state.len();
+}
+
+/// One step: appendix A.1.1 for a sentence.
+fn step(projected: &[f64], state: &[f64], mask: &[f64], unit: Unit) -> Vec<f64> {
+    let (n, Unit { weight, bias, gain, reset }) = (state.len(), unit);
     let input: Vec<f64> = state.iter().zip(mask).map(|(h, m)| h * m).collect();
-    let product = times(&input, weight, 3 * n, 0, 3 * n);
+    let product = normalized(times(&input, weight, 3 * n, 0, 3 * n), gain, 0);
     let gate = |i: usize| sigmoid(projected[i] + product[i]);
     let met: Vec<f64> = (0..n).map(|i| gate(i) * input[i]).collect();
-    let before = times(&met, weight, 3 * n, 2 * n, 3 * n);
+    let before = normalized(times(&met, weight, 3 * n, 2 * n, 3 * n), gain, 2 * n);
     (0..n)
         .map(|i| {
             let candidate = match reset {
                 Reset::Before => before[i],
-                Reset::After => gate(i) * (product[2 * n + i] + bias.map_or(0.0, |b| b[i])),
+                Reset::After => gate(i) * (product[2 * n + i] + bias[i]),
             };
             let (z, c) = (gate(n + i), (projected[2 * n + i] + candidate).tanh());
             (1.0 - z) * state[i] + z * c
@@ -88,14 +105,18 @@ fn weigh(outputs: &[f64], weights: &[f64]) -> f64 {
 fn gru() {
     let (n, len, lengths) = (5, 4, [4, 1, 3]);
     let batch = lengths.len();
-    for (reset, reversed, masked) in [
-        (Reset::Before, false, false),
-        (Reset::Before, true, true),
-        (Reset::After, true, false),
-        (Reset::After, false, true),
+    for (reset, reversed, masked, normalizes) in [
+        (Reset::Before, false, false, false),
+        (Reset::Before, true, true, false),
+        (Reset::After, true, false, false),
+        (Reset::After, false, true, false),
+        (Reset::Before, true, true, true),
+        (Reset::After, false, true, true),
+        (Reset::After, true, false, true),
     ] {
         let mask = if masked { numbers(len * batch * n, 9) } else { vec![1.0; len * batch * n] };
         let define = |x: &[Vec<f64>]| {
+            let unit = Unit { weight: &x[2], bias: &x[3], gain: normalizes.then_some(&x[4]), reset };
             let mut states = vec![0.0; len * batch * n];
             for (b, length) in lengths.iter().enumerate() {
                 let mut state = x[1][b * n..(b + 1) * n].to_vec();
@@ -104,14 +125,15 @@ fn gru() {
                     let row = position * batch + b;
                     if position < *length {
                         let m = &mask[(i * batch + b) * n..][..n];
-                        state = step(&x[0][row * 3 * n..][..3 * n], &state, m, &x[2], Some(&x[3]), reset);
+                        state = step(&x[0][row * 3 * n..][..3 * n], &state, m, unit);
                     }
                     states[row * n..(row + 1) * n].copy_from_slice(&state);
                 }
             }
             states
         };
-        let inputs = [numbers(len * batch * 3 * n, 1), numbers(batch * n, 2), numbers(n * 3 * n, 3), numbers(n, 4)];
+        let sizes = [len * batch * 3 * n, batch * n, n * 3 * n, n, 3 * n];
+        let inputs = [0, 1, 2, 3, 4].map(|i| numbers(sizes[i], 1 + i as u64));
         let weights = numbers(len * batch * n, 5);
         let narrowed = inputs.each_ref().map(|x| narrow(x));
         let mask32 = narrow(&mask);
@@ -122,6 +144,7 @@ fn gru() {
             initial: &narrowed[1],
             weight: &narrowed[2],
             bias: (reset == Reset::After).then_some(&narrowed[3]),
+            gain: normalizes.then_some(&narrowed[4]),
             reset,
             lengths: Some(&lengths),
             dropout: masked.then_some(&mask32),
@@ -133,7 +156,9 @@ fn gru() {
         }
         let d = gru.backward(&states, &tape, &narrow(&weights));
         assert_eq!(d.bias.is_some(), reset == Reset::After);
-        check(|x| weigh(&define(x), &weights), &inputs, &[Some(d.projected), Some(d.initial), Some(d.weight), d.bias]);
+        assert_eq!(d.gain.is_some(), normalizes);
+        let gradients = [Some(d.projected), Some(d.initial), Some(d.weight), d.bias, d.gain];
+        check(|x| weigh(&define(x), &weights), &inputs, &gradients);
     }
 }
 
@@ -143,17 +168,27 @@ fn decoder() {
     let (batch, src_len) = (src.len(), 3);
     let padding: Vec<f64> =
         (0..batch * src_len).map(|i| if i % src_len < src[i / src_len] { 0.0 } else { -1e9 }).collect();
-    for (reset, masked, conditional) in [
-        (Reset::Before, false, false),
-        (Reset::After, true, false),
-        (Reset::After, false, false),
-        (Reset::Before, true, false),
-        (Reset::Before, true, true),
-        (Reset::After, false, true),
-        (Reset::After, true, true),
+    for (reset, masked, conditional, normalizes) in [
+        (Reset::Before, false, false, false),
+        (Reset::After, true, false, false),
+        (Reset::After, false, false, false),
+        (Reset::Before, true, false, false),
+        (Reset::Before, true, true, false),
+        (Reset::After, false, true, false),
+        (Reset::After, true, true, false),
+        (Reset::Before, true, false, true),
+        (Reset::After, false, false, true),
+        (Reset::Before, false, true, true),
+        (Reset::After, true, true, true),
     ] {
         let mask = if masked { numbers(batch * n, 9) } else { vec![1.0; batch * n] };
         let define = |x: &[Vec<f64>]| {
+            let gain = |number: usize| normalizes.then(|| &x[12][number * 3 * n..][..3 * n]);
+            let first = Unit { weight: &x[7], bias: &x[8], gain: gain(0), reset };
+            let taking = match conditional {
+                true => Unit { weight: &x[10], bias: &x[11], gain: gain(2), reset },
+                false => first,
+            };
             let mut outputs = vec![0.0; len * batch * (n + annotation)];
             let mut alignments = vec![0.0; len * batch * src_len];
             for b in 0..batch {
@@ -162,7 +197,7 @@ fn decoder() {
                     let row = i * batch + b;
                     let (given, m) = (&x[0][row * 3 * n..][..3 * n], &mask[b * n..][..n]);
                     if conditional {
-                        state = step(given, &state, m, &x[7], Some(&x[8]), reset);
+                        state = step(given, &state, m, first);
                     }
                     let query = times(&state, &x[4], attention, 0, attention);
                     let energy = |j: usize| -> f64 {
@@ -175,11 +210,10 @@ fn decoder() {
                     let context: Vec<f64> = (0..annotation)
                         .map(|k| (0..src[b]).map(|j| weights[j] / sum * annotations(j)[k]).sum())
                         .collect();
-                    let taken = times(&context, &x[6], 3 * n, 0, 3 * n);
+                    let taken = normalized(times(&context, &x[6], 3 * n, 0, 3 * n), gain(1), 0);
                     let beside = if conditional { &x[9] } else { given };
                     let projected: Vec<f64> = beside.iter().zip(taken).map(|(a, b)| a + b).collect();
-                    let (weight, bias) = if conditional { (&x[10], &x[11]) } else { (&x[7], &x[8]) };
-                    state = step(&projected, &state, m, weight, Some(bias), reset);
+                    state = step(&projected, &state, m, taking);
                     let output = &mut outputs[row * (n + annotation)..][..n + annotation];
                     output[..n].copy_from_slice(&state);
                     output[n..].copy_from_slice(&context);
@@ -204,6 +238,7 @@ fn decoder() {
             3 * n,
             n * 3 * n,
             n,
+            if conditional { 9 * n } else { 6 * n },
         ];
         let inputs: Vec<Vec<f64>> = sizes.iter().enumerate().map(|(i, size)| numbers(*size, 20 + i as u64)).collect();
         let x: Vec<Vec<f32>> = inputs.iter().map(|x| narrow(x)).collect();
@@ -227,6 +262,7 @@ fn decoder() {
                 weight: &x[10],
                 bias: (reset == Reset::After).then_some(&x[11]),
             }),
+            gains: normalizes.then_some(&x[12]),
         };
         let (outputs, tape) = decoder.forward(x[0].clone());
         for (found, expected) in outputs.iter().chain(&tape.alignments).zip(define(&inputs)) {
@@ -236,7 +272,7 @@ fn decoder() {
         let narrowed = narrow(&weights);
         let (d_outputs, d_alignments) = narrowed.split_at(outputs.len());
         let d = decoder.backward(&outputs, &tape, d_outputs, Some(d_alignments));
-        assert_eq!(d.second.is_some(), conditional);
+        assert_eq!((d.second.is_some(), d.gains.is_some()), (conditional, normalizes));
         let (input_bias, weight, bias) =
             d.second.map_or((None, None, None), |d| (Some(d.input_bias), Some(d.weight), d.bias));
         let gradients = [
@@ -252,9 +288,31 @@ fn decoder() {
             input_bias,
             weight,
             bias,
+            d.gains,
         ];
         check(|x| weigh(&define(x), &weights), &inputs, &gradients);
     }
+}
+
+#[test]
+fn normalization() {
+    let (n, rows) = (5, 4);
+    let define = |x: &[Vec<f64>]| -> Vec<f64> {
+        let of_row = |row: &[f64]| normalized(row.to_vec(), Some(&x[1]), 0);
+        let with_bias = |row: &[f64]| of_row(row).iter().zip(&x[2]).map(|(a, b)| a + b).collect::<Vec<_>>();
+        x[0].chunks_exact(3 * n).flat_map(with_bias).collect()
+    };
+    let inputs = [numbers(rows * 3 * n, 80), numbers(3 * n, 81), numbers(3 * n, 82)];
+    let x = inputs.each_ref().map(|x| narrow(x));
+    let normalization = Normalization { gain: &x[1] };
+    let (sums, tape) = normalization.forward(x[0].clone(), &x[2]);
+    for (found, expected) in sums.iter().zip(define(&inputs)) {
+        assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+    let weights = numbers(sums.len(), 83);
+    let d = normalization.backward(&tape, &narrow(&weights));
+    let gradients = [d.products, d.gain, d.bias].map(Some);
+    check(|x| weigh(&define(x), &weights), &inputs, &gradients);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use rnnsearch_numeric::decoder::{Decoder, SecondUnit};
 use rnnsearch_numeric::gru::Gru;
+use rnnsearch_numeric::norm::Normalization;
 use rnnsearch_numeric::output::Output;
 use rnnsearch_numeric::product::{Matrix, Write, is_available, product, product_of, with_precision};
 use rnnsearch_numeric::{Memory, Precision, Reset};
@@ -32,7 +33,9 @@ fn gru_on_threads_and_alone() {
     let lengths: Vec<usize> = (0..batch).map(|b| 1 + (b * 5) % len).collect();
     let (projected, initial) = (numbers(len * batch * 3 * n, 1, 1.0), numbers(batch * n, 2, 1.0));
     let (weight, bias, d_states) = (numbers(n * 3 * n, 3, 0.2), numbers(n, 4, 1.0), numbers(len * batch * n, 5, 1.0));
-    for (reset, reversed) in [(Reset::Before, false), (Reset::After, true)] {
+    let gain = numbers(3 * n, 6, 1.0);
+    let kinds = [(Reset::Before, false), (Reset::After, true)];
+    for ((reset, reversed), gain) in kinds.into_iter().flat_map(|kind| [(kind, None), (kind, Some(&gain[..]))]) {
         let gru = Gru {
             n,
             batch,
@@ -40,6 +43,7 @@ fn gru_on_threads_and_alone() {
             initial: &initial,
             weight: &weight,
             bias: Some(&bias),
+            gain,
             reset,
             lengths: Some(&lengths),
             dropout: None,
@@ -48,7 +52,7 @@ fn gru_on_threads_and_alone() {
         same_on_all_threads(|| {
             let (states, tape) = gru.forward(projected.clone());
             let d = gru.backward(&states, &tape, &d_states);
-            (states, d.projected, d.initial, d.weight, d.bias)
+            (states, d.projected, d.initial, d.weight, d.bias, d.gain)
         });
         let (states, _) = gru.forward(projected.clone());
         for b in 0..batch {
@@ -89,19 +93,24 @@ fn decoder_on_threads_and_alone() {
         bias: None,
         reset: Reset::Before,
         second: None,
+        gains: None,
     };
     let (input_bias, second_weight) = (numbers(3 * n, 10, 1.0), numbers(n * 3 * n, 11, 0.2));
     let second = SecondUnit { input_bias: &input_bias, weight: &second_weight, bias: None };
     let conditional = Decoder { second: Some(second), ..decoder };
-    for decoder in [decoder, conditional] {
+    let gains = numbers(9 * n, 12, 1.0);
+    let [normalized, normalized_conditional] =
+        [(decoder, 6), (conditional, 9)].map(|(decoder, rows)| Decoder { gains: Some(&gains[..rows * n]), ..decoder });
+    let decoders = [decoder, conditional, normalized, normalized_conditional];
+    for decoder in decoders {
         same_on_all_threads(|| {
             let (outputs, tape) = decoder.forward(projected.clone());
             let d = decoder.backward(&outputs, &tape, &d_outputs, None);
-            let (sources, second) = ((d.annotations, d.keys), d.second.map(|d| (d.input_bias, d.weight)));
+            let (sources, second) = ((d.annotations, d.keys), (d.second.map(|d| (d.input_bias, d.weight)), d.gains));
             (outputs, d.projected, d.initial, sources, d.query, d.energy, (d.context, d.weight), second)
         });
     }
-    for decoder in [decoder, conditional] {
+    for decoder in decoders {
         let (outputs, _) = decoder.forward(projected.clone());
         let alone = |b: usize| {
             let real = lengths[b];
@@ -185,6 +194,23 @@ fn loss_in_16_bits() {
         let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
         let error = norm(&mut found.iter().zip(wanted).map(|(a, b)| a - b)) / norm(&mut wanted.iter().copied());
         assert!(error > 0.0 && error < 3e-3, "gradient {number} is wrong by {error}");
+    }
+}
+
+#[test]
+fn normalization_on_threads_and_alone() {
+    let (n, rows) = (100, 9);
+    let (products, d) = (numbers(rows * 3 * n, 1, 1.0), numbers(rows * 3 * n, 2, 1.0));
+    let (gain, bias) = (numbers(3 * n, 3, 1.0), numbers(3 * n, 4, 1.0));
+    let normalization = Normalization { gain: &gain };
+    same_on_all_threads(|| {
+        let (sums, tape) = normalization.forward(products.clone(), &bias);
+        let d = normalization.backward(&tape, &d);
+        (sums, d.products, d.gain, d.bias)
+    });
+    let (sums, _) = normalization.forward(products.clone(), &bias);
+    for (product, sum) in products.chunks_exact(3 * n).zip(sums.chunks_exact(3 * n)) {
+        assert!(normalization.forward(product.to_vec(), &bias).0 == sum);
     }
 }
 

@@ -57,6 +57,24 @@ fn extremes_saturate() {
 }
 
 #[test]
+fn normalized_rows() {
+    for n in SIZES {
+        for (scale, shift) in [(1.0, 0.0), (30.0, 100.0), (1e-4, 0.0)] {
+            let x: Vec<f32> = numbers(n, 3).iter().map(|x| scale * x + shift).collect();
+            let mut found = x.clone();
+            let factor = vector::normalize(&mut found);
+            let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
+            let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n as f64;
+            let expected = 1.0 / (variance + 1e-5).sqrt();
+            close(factor, expected, 1e-5, 0.0);
+            for (&x, found) in x.iter().zip(found) {
+                close(found, (f64::from(x) - mean) * expected, 1e-5, 2e-5);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_largest_number() {
     for (n, stride) in SIZES.into_iter().flat_map(|n| [(n, n), (n, n + 3)]) {
         let x = numbers(2 * stride + n, 5);

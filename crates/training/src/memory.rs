@@ -66,10 +66,12 @@ impl BatchSize {
             _ => 8 + 2 * a,
         };
         // Projections, gates, candidates and states of both directions; their outputs side by side, and dropped.
-        let source_token = 2 * m + model.encoder_layers as u64 * 20 * h + a;
+        // Of each unit, what layer normalisation keeps of two products, and the gradient of one of them.
+        let normalized = if model.layer_norm { 9 } else { 0 };
+        let source_token = 2 * m + model.encoder_layers as u64 * (20 + 2 * normalized) * h + a;
         // A conditional layer has two units.
         let units = model.decoder_layers as u64 + u64::from(model.decoder == Decoder::Conditional);
-        let target_token = 2 * m + units * 10 * n + a + 2 * (n + context) + 5 * l;
+        let target_token = 2 * m + (units * (10 + normalized) + normalized) * n + a + 2 * (n + context) + 5 * l;
         FLOAT * sentences * (sources * source_token + targets * target_token + targets * sources * pair)
     }
 }

@@ -37,11 +37,19 @@ fn text(model: &Model, parameters: usize) -> String {
     }
     let sizes = &config.model;
     line("embedding", sizes.embedding.to_string());
-    line("encoder", format!("{} x 2 x {} units", sizes.encoder_layers, sizes.encoder_hidden));
+    line("encoder", encoder(sizes));
     line("decoder", decoder(sizes));
     line("attention", attention(sizes));
     line("readout", format!("{} maxout units", sizes.readout));
     line("search", search(config));
+    text
+}
+
+fn encoder(model: &ModelConfig) -> String {
+    let mut text = format!("{} x 2 x {} units", model.encoder_layers, model.encoder_hidden);
+    if model.layer_norm {
+        text += ", layer-normalised";
+    }
     text
 }
 
@@ -52,6 +60,9 @@ fn decoder(model: &ModelConfig) -> String {
     }
     if model.input_feeding {
         text += ", fed with the readout";
+    }
+    if model.layer_norm {
+        text += ", layer-normalised";
     }
     text
 }

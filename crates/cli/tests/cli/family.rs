@@ -66,6 +66,33 @@ fn such_a_model_is_used_like_any_other() {
     assert_fails(steered.arg(&run).write_stdin(pinned), 1, &["\"monotonic\"", "cannot be steered"]);
 }
 
+/// It is trained by the fused kernels and translates by the packed network, in floats and in integers.
+#[test]
+fn a_layer_normalised_model_is_used_like_any_other() {
+    let (folder, config) = corpus();
+    let text = "the cat sees a red book.\nthe dog likes a blue hat.\n";
+    for decoder in ["gru", "conditional"] {
+        let run = folder.path().join(decoder);
+        let decoder = format!("model.decoder={decoder}");
+        train(&config, &run, &["model.layer_norm=true", &decoder], 20).assert().success();
+        let info = stdout(rnnsearch(["info"]).arg(&run));
+        assert_eq!(info.matches(", layer-normalised").count(), 2, "{info}");
+        let translated = stdout(rnnsearch(["translate", "--threads", "1"]).arg(&run).write_stdin(text));
+        assert_eq!(translated.lines().count(), 2);
+        assert_eq!(stdout(rnnsearch(["translate", "--threads", "2"]).arg(&run).write_stdin(text)), translated);
+        let file = folder.path().join("small.safetensors");
+        let exported =
+            rnnsearch(["export", "--overwrite", "--quantize", "int8"]).arg(&run).arg(&file).assert().success();
+        let told = String::from_utf8(exported.get_output().stderr.clone()).unwrap();
+        assert!(!told.contains("products stay those of floats"), "{told}");
+        assert_eq!(stdout(rnnsearch(["translate"]).arg(&file).write_stdin(text)).lines().count(), 2);
+    }
+    // Gains are weights: those of a model without them do not fit.
+    let run = folder.path().join("from");
+    let mut other = train(&config, &run, &["model.layer_norm=true"], 1);
+    assert_fails(other.arg("--from").arg(&FIXTURE.run), 1, &["layer_norm"]);
+}
+
 /// What attention draws belongs to the update, and the baseline of hard attention to the checkpoint.
 #[test]
 fn chance_is_the_same_when_a_training_goes_on() {

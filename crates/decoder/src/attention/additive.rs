@@ -30,9 +30,10 @@ impl Additive {
         }
     }
 
-    /// The weights of a fused step; `context` is how the decoder takes the context in, `[2n, 3n]`.
-    pub fn weights(&self, context: Tensor<2>) -> AttentionWeights {
-        AttentionWeights { query: self.query_weight.val(), energy: self.energy_weight.val(), context }
+    /// The weights of a fused step; `context` is how the decoder takes the context in, `[2n, 3n]`, and `context_gain` that of the product
+    /// with it, `[3n]`.
+    pub fn weights(&self, context: Tensor<2>, context_gain: Option<Tensor<1>>) -> AttentionWeights {
+        AttentionWeights { query: self.query_weight.val(), energy: self.energy_weight.val(), context, context_gain }
     }
 
     /// W_a s, `[batch, n']`.

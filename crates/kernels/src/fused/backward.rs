@@ -9,12 +9,13 @@ use burn::backend::tensor::FloatTensor;
 use rnnsearch_numeric::decoder::DecoderTape;
 use rnnsearch_numeric::gru::GruTape;
 use rnnsearch_numeric::linear::{ReadoutTape, sum_of_rows};
+use rnnsearch_numeric::norm::{Normalization, NormalizationTape};
 
-use super::host::Host;
+use super::host::{Host, size};
 use super::operations::{DecoderTensors, GruTensors, LinearTensors, ReadoutTensors, apart};
 use crate::profile::{Operation, timed};
 
-/// The backward pass of a recurrence: gradients of the projections, initial state, weight and bias.
+/// The backward pass of a recurrence: gradients of the projections, initial state, weight, bias and gain.
 #[derive(Debug)]
 pub(crate) struct GruBackward;
 
@@ -26,10 +27,10 @@ pub(crate) struct GruKept<B: Host> {
     pub tape: Arc<GruTape>,
 }
 
-impl<B: Host> Backward<B, 4> for GruBackward {
+impl<B: Host> Backward<B, 5> for GruBackward {
     type State = GruKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let d_states = B::contiguous(grads.consume::<B>(&ops.node));
         let gru = ops.state.tensors.numeric();
         let d = timed(Operation::GruBackward, || {
@@ -41,13 +42,42 @@ impl<B: Host> Backward<B, 4> for GruBackward {
             (Some(d.initial), vec![batch, n]),
             (Some(d.weight), vec![n, 3 * n]),
             (d.bias, vec![n]),
+            (d.gain, vec![3 * n]),
         ];
-        register::<B, 4>(&ops, gradients, grads);
+        register::<B, 5>(&ops, gradients, grads);
+    }
+}
+
+/// The backward pass of layer normalisation: gradients of the products, the gain and the bias.
+#[derive(Debug)]
+pub(crate) struct NormalizationBackward;
+
+/// What layer normalisation keeps for its backward pass.
+#[derive(Clone, Debug)]
+pub(crate) struct NormalizationKept<B: Host> {
+    pub gain: FloatTensor<B>,
+    pub tape: Arc<NormalizationTape>,
+}
+
+impl<B: Host> Backward<B, 3> for NormalizationBackward {
+    type State = NormalizationKept<B>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let d_sums = B::contiguous(grads.consume::<B>(&ops.node));
+        let normalization = Normalization { gain: B::slice(&ops.state.gain) };
+        let d = timed(Operation::Linear, || normalization.backward(&ops.state.tape, B::slice(&d_sums)));
+        let width = normalization.gain.len();
+        let gradients = [
+            (Some(d.products), vec![size(&d_sums, 0), width]),
+            (Some(d.gain), vec![width]),
+            (Some(d.bias), vec![width]),
+        ];
+        register::<B, 3>(&ops, gradients, grads);
     }
 }
 
 /// The backward pass of a decoder: gradients of the projections, initial state, annotations, keys, W_a, v_a, the context's
-/// weight, the recurrent weight and bias, and the second unit's input bias, recurrent weight and bias.
+/// weight, the recurrent weight and bias, the second unit's input bias, recurrent weight and bias, and the gains.
 #[derive(Debug)]
 pub(crate) struct DecoderBackward;
 
@@ -59,10 +89,10 @@ pub(crate) struct DecoderKept<B: Host> {
     pub tape: Arc<DecoderTape>,
 }
 
-impl<B: Host> Backward<B, 12> for DecoderBackward {
+impl<B: Host> Backward<B, 13> for DecoderBackward {
     type State = DecoderKept<B>;
 
-    fn backward(self, ops: Ops<Self::State, 12>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 13>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let d_outputs = B::contiguous(grads.consume::<B>(&ops.node));
         let decoder = ops.state.tensors.numeric();
         let (width, src_len) = (decoder.n + decoder.memory.annotation, decoder.memory.src_len);
@@ -77,6 +107,7 @@ impl<B: Host> Backward<B, 12> for DecoderBackward {
         });
         let (n, batch, memory) = (decoder.n, decoder.batch, decoder.memory);
         let len = d.projected.len() / (batch * 3 * n);
+        let gains = d.gains.as_ref().map_or(0, Vec::len);
         let (input_bias, weight, bias) =
             d.second.map_or((None, None, None), |d| (Some(d.input_bias), Some(d.weight), d.bias));
         let gradients = [
@@ -92,8 +123,9 @@ impl<B: Host> Backward<B, 12> for DecoderBackward {
             (input_bias, vec![3 * n]),
             (weight, vec![n, 3 * n]),
             (bias, vec![n]),
+            (d.gains, vec![gains]),
         ];
-        register::<B, 12>(&ops, gradients, grads);
+        register::<B, 13>(&ops, gradients, grads);
     }
 }
 

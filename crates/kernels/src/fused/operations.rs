@@ -9,11 +9,13 @@ use burn::backend::{Autodiff, Backend, Flex, NdArray, backend_extension};
 use rnnsearch_numeric::decoder::{Decoder, DecoderTape, SecondUnit};
 use rnnsearch_numeric::gru::{Gru, GruTape};
 use rnnsearch_numeric::linear::{Linear, Readout, ReadoutTape};
+use rnnsearch_numeric::norm::{Normalization, NormalizationTape};
 use rnnsearch_numeric::output::Output;
 use rnnsearch_numeric::{Memory, Reset};
 
 use super::backward::{
-    DecoderBackward, DecoderKept, GruBackward, GruKept, LinearBackward, LossBackward, ReadoutBackward, ReadoutKept,
+    DecoderBackward, DecoderKept, GruBackward, GruKept, LinearBackward, LossBackward, NormalizationBackward,
+    NormalizationKept, ReadoutBackward, ReadoutKept,
 };
 use super::host::{Host, size};
 use crate::profile::{Operation, timed};
@@ -27,6 +29,8 @@ pub(crate) struct GruForm {
     pub dropout: Option<Vec<f32>>,
     pub reset: Reset,
     pub reversed: bool,
+    /// Whether there is a gain, and products are normalised.
+    pub normalizes: bool,
 }
 
 /// What a decoder takes beside tensors.
@@ -39,6 +43,8 @@ pub(crate) struct DecoderForm {
     pub reset: Reset,
     /// Whether there is a second unit, which takes the context.
     pub conditional: bool,
+    /// Whether there are gains, and products are normalised.
+    pub normalizes: bool,
     /// Whether the alignments stand beside states and contexts in the output.
     pub alignments: bool,
 }
@@ -54,16 +60,25 @@ pub(crate) struct LossForm {
 /// The operations, on primitives of a backend; shapes are those of the crate's functions of the same names.
 #[backend_extension(Flex, NdArray, Autodiff)]
 pub(crate) trait FusedOperations: Backend {
-    /// See [`crate::gru_sequence`]; `bias` is zeros where there is none.
+    /// See [`crate::gru_sequence`]; `bias` is zeros where there is none, and `gain` is not looked at.
     fn fused_gru(
         projected: FloatTensor<Self>,
         initial: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
         form: GruForm,
     ) -> FloatTensor<Self>;
 
-    /// See [`crate::decoder_sequence`]; `bias` and `second_bias` are zeros where there is none.
+    /// See [`crate::normalize`].
+    fn fused_normalization(
+        products: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// See [`crate::decoder_sequence`]; `bias` and `second_bias` are zeros where there is none; `gains` are those of the first unit, of the
+    /// context's product and of the second unit, one after another.
     #[allow(clippy::too_many_arguments, reason = "the extension's macro takes tensors one by one")]
     fn fused_decoder(
         projected: FloatTensor<Self>,
@@ -79,6 +94,7 @@ pub(crate) trait FusedOperations: Backend {
         second_input_bias: FloatTensor<Self>,
         second_weight: FloatTensor<Self>,
         second_bias: FloatTensor<Self>,
+        gains: FloatTensor<Self>,
         form: DecoderForm,
     ) -> FloatTensor<Self>;
 
@@ -116,6 +132,7 @@ pub(crate) struct GruTensors<B: Host> {
     pub initial: FloatTensor<B>,
     pub weight: FloatTensor<B>,
     pub bias: FloatTensor<B>,
+    pub gain: FloatTensor<B>,
     pub form: GruForm,
 }
 
@@ -129,6 +146,7 @@ impl<B: Host> GruTensors<B> {
             initial: B::slice(&self.initial),
             weight: B::slice(&self.weight),
             bias: (self.form.reset == Reset::After).then(|| B::slice(&self.bias)),
+            gain: self.form.normalizes.then(|| B::slice(&self.gain)),
             reset: self.form.reset,
             lengths: self.form.lengths.as_deref(),
             dropout: self.form.dropout.as_deref(),
@@ -158,6 +176,7 @@ pub(crate) struct DecoderTensors<B: Host> {
     pub second_input_bias: FloatTensor<B>,
     pub second_weight: FloatTensor<B>,
     pub second_bias: FloatTensor<B>,
+    pub gains: FloatTensor<B>,
     pub form: DecoderForm,
 }
 
@@ -189,6 +208,7 @@ impl<B: Host> DecoderTensors<B> {
                 weight: B::slice(&self.second_weight),
                 bias: (self.form.reset == Reset::After).then(|| B::slice(&self.second_bias)),
             }),
+            gains: self.form.normalizes.then(|| B::slice(&self.gains)),
         }
     }
 
@@ -226,6 +246,18 @@ pub(crate) fn apart(both: &[f32], left_width: usize, right_width: usize) -> (Vec
         right.extend_from_slice(&row[left_width..]);
     }
     (left, right)
+}
+
+/// Rows that are normalised, and how the gates' sums begin; returns the sums.
+fn normalize<B: Host>(
+    products: FloatTensor<B>,
+    gain: &FloatTensor<B>,
+    bias: &FloatTensor<B>,
+) -> (FloatTensor<B>, NormalizationTape) {
+    let shape = [size(&products, 0), size(&products, 1)];
+    let normalization = Normalization { gain: B::slice(gain) };
+    let (sums, tape) = timed(Operation::Linear, || normalization.forward(B::into_vec(products), B::slice(bias)));
+    (B::tensor(sums, &shape), tape)
 }
 
 /// The tensors of a linear layer that both passes read, contiguous.
@@ -308,11 +340,21 @@ macro_rules! on_host {
                 initial: FloatTensor<Self>,
                 weight: FloatTensor<Self>,
                 bias: FloatTensor<Self>,
+                gain: FloatTensor<Self>,
                 form: GruForm,
             ) -> FloatTensor<Self> {
                 let len = size(&projected, 0);
-                let [initial, weight, bias] = [initial, weight, bias].map(Self::contiguous);
-                GruTensors::<Self> { len, initial, weight, bias, form }.forward(projected).0
+                let [initial, weight, bias, gain] = [initial, weight, bias, gain].map(Self::contiguous);
+                GruTensors::<Self> { len, initial, weight, bias, gain, form }.forward(projected).0
+            }
+
+            fn fused_normalization(
+                products: FloatTensor<Self>,
+                gain: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                let [gain, bias] = [gain, bias].map(Self::contiguous);
+                normalize::<Self>(products, &gain, &bias).0
             }
 
             fn fused_decoder(
@@ -329,12 +371,13 @@ macro_rules! on_host {
                 second_input_bias: FloatTensor<Self>,
                 second_weight: FloatTensor<Self>,
                 second_bias: FloatTensor<Self>,
+                gains: FloatTensor<Self>,
                 form: DecoderForm,
             ) -> FloatTensor<Self> {
-                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias] =
-                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias].map(Self::contiguous);
+                let [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias, gains] =
+                    [initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias, gains].map(Self::contiguous);
                 DecoderTensors::<Self> {
-                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias, form,
+                    initial, annotations, keys, energy_bias, query, energy, context, weight, bias, second_input_bias, second_weight, second_bias, gains, form,
                 }
                 .forward(projected)
                 .0
@@ -386,18 +429,34 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
         initial: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
         form: GruForm,
     ) -> FloatTensor<Self> {
-        let nodes = [projected.node(), initial.node(), weight.node(), bias.node()];
+        let nodes = [projected.node(), initial.node(), weight.node(), bias.node(), gain.node()];
         let projected = projected.into_primitive();
-        let [initial, weight, bias] = [initial, weight, bias].map(|tensor| B::contiguous(tensor.into_primitive()));
-        let tensors = GruTensors::<B> { len: size(&projected, 0), initial, weight, bias, form };
+        let [initial, weight, bias, gain] =
+            [initial, weight, bias, gain].map(|tensor| B::contiguous(tensor.into_primitive()));
+        let tensors = GruTensors::<B> { len: size(&projected, 0), initial, weight, bias, gain, form };
         let (states, tape) = tensors.forward(projected);
         match GruBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 prep.finish(GruKept { tensors, states: states.clone(), tape: Arc::new(tape) }, states)
             }
             OpsKind::UnTracked(prep) => prep.finish(states),
+        }
+    }
+
+    fn fused_normalization(
+        products: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let nodes = [products.node(), gain.node(), bias.node()];
+        let [gain, bias] = [gain, bias].map(|tensor| B::contiguous(tensor.into_primitive()));
+        let (sums, tape) = normalize::<B>(products.into_primitive(), &gain, &bias);
+        match NormalizationBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(NormalizationKept { gain, tape: Arc::new(tape) }, sums),
+            OpsKind::UnTracked(prep) => prep.finish(sums),
         }
     }
 
@@ -415,6 +474,7 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
         second_input_bias: FloatTensor<Self>,
         second_weight: FloatTensor<Self>,
         second_bias: FloatTensor<Self>,
+        gains: FloatTensor<Self>,
         form: DecoderForm,
     ) -> FloatTensor<Self> {
         let tracked = [
@@ -430,6 +490,7 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
             &second_input_bias,
             &second_weight,
             &second_bias,
+            &gains,
         ];
         let nodes = tracked.map(|tensor| tensor.node());
         let projected = projected.into_primitive();
@@ -446,6 +507,7 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
             second_input_bias,
             second_weight,
             second_bias,
+            gains,
         ] = [
             initial,
             annotations,
@@ -459,6 +521,7 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
             second_input_bias,
             second_weight,
             second_bias,
+            gains,
         ]
         .map(|tensor| B::contiguous(tensor.into_primitive()));
         let tensors = DecoderTensors::<B> {
@@ -474,6 +537,7 @@ impl<B: Host + FusedOperations, C: CheckpointStrategy> FusedOperations for Autod
             second_input_bias,
             second_weight,
             second_bias,
+            gains,
             form,
         };
         let (given, outputs, tape) = tensors.forward(projected);
