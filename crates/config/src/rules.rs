@@ -5,8 +5,8 @@ use crate::key::{KeyPath, Segment};
 use crate::layers::Layers;
 use crate::schema;
 use crate::settings::{
-    AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, MinimumRiskConfig, ModelConfig,
-    OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
+    AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, CurriculumConfig, MinimumRiskConfig,
+    ModelConfig, OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
 };
 
 /// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
@@ -271,6 +271,19 @@ fn training(court: &mut Court<'_>, config: &Config) {
     if training.bpe_dropout > 0.0 && config.tokenizer.kind != TokenizerKind::Bpe {
         let help = "only `bpe` has merges to leave out: remove `bpe_dropout`, or set `tokenizer.kind = \"bpe\"`";
         court.contradiction(&["training.bpe_dropout", "tokenizer.kind"], help);
+    }
+    let grows = training.grow_vocabulary > 0;
+    if grows && training.from.is_none() {
+        let help = "a vocabulary that is learnt has the size it is given: remove `grow_vocabulary`, or set `from`";
+        court.contradiction(&["training.grow_vocabulary", "training.from"], help);
+    }
+    if grows && matches!(config.tokenizer.kind, TokenizerKind::Unigram | TokenizerKind::Wordpiece) {
+        let help = "vocabularies of this kind cannot grow: remove `grow_vocabulary`";
+        court.contradiction(&["training.grow_vocabulary", "tokenizer.kind"], help);
+    }
+    if training.curriculum.epochs == 0 && training.curriculum.start != CurriculumConfig::default().start {
+        let help = "without epochs there is no curriculum: set `epochs`, or remove `start`";
+        court.contradiction(&["training.curriculum.start", "training.curriculum.epochs"], help);
     }
     let (sampling, risk) = (&training.scheduled_sampling, &training.minimum_risk);
     if sampling.warmup > 0 && sampling.rate == 0.0 {

@@ -420,6 +420,9 @@ pub struct TrainingConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"general.safetensors")]
     pub from: Option<PathBuf>,
+    /// With `from`: add at most so many tokens to each vocabulary of the model, the most frequent ones that the training text has beside
+    /// them (`bpe`, `wordlevel` and `char`), and the tags of its corpora. They begin as the mean of what stood in their place.
+    pub grow_vocabulary: usize,
     /// Parts of the model that do not change. A table that two parts share does not if either is named.
     pub freeze: Vec<Part>,
     /// Stop after this many passes over the training text; 0 for no limit, then `max_updates` sets it.
@@ -475,6 +478,9 @@ pub struct TrainingConfig {
     pub schedule: ScheduleConfig,
     /// What is done when losses or gradients are not finite any more; such updates are left out.
     pub recovery: RecoveryConfig,
+    /// Short sentences first: epoch t, counted from 0, has only the shortest pairs, a share of √(start² + (1 - start²) t / epochs)
+    /// (Platanios et al. 2019).
+    pub curriculum: CurriculumConfig,
     /// What the alignments are taught, beside what helps to translate.
     pub alignment: AlignmentConfig,
     /// How often the decoder is told its own words instead of the right ones (Bengio et al. 2015).
@@ -488,6 +494,7 @@ impl Default for TrainingConfig {
         Self {
             seed: 1,
             from: None,
+            grow_vocabulary: 0,
             freeze: Vec::new(),
             max_epochs: 20,
             max_updates: 0,
@@ -510,10 +517,28 @@ impl Default for TrainingConfig {
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
             recovery: RecoveryConfig::default(),
+            curriculum: CurriculumConfig::default(),
             alignment: AlignmentConfig::default(),
             scheduled_sampling: ScheduledSamplingConfig::default(),
             minimum_risk: MinimumRiskConfig::default(),
         }
+    }
+}
+
+/// Short sentences first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CurriculumConfig {
+    /// Epochs before the first that has all pairs; 0 for none.
+    pub epochs: u64,
+    /// The share of pairs that the first epoch has.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub start: f64,
+}
+
+impl Default for CurriculumConfig {
+    fn default() -> Self {
+        Self { epochs: 0, start: 0.3 }
     }
 }
 

@@ -125,6 +125,10 @@ fn contradictions() {
     assert_snapshot!("frozen_nothing", message("model.attention = \"none\"\ntraining.freeze = [\"attention\"]\n", &[]));
     assert_snapshot!("warmup_of_nothing", message("[training.scheduled_sampling]\nwarmup = 100\n", &[]));
     assert_snapshot!("risk_of_nothing", message("[training.minimum_risk]\nsharpness = 0.1\n", &[]));
+    assert_snapshot!("growth_of_nothing", message("[training]\ngrow_vocabulary = 10\n", &[]));
+    let unigram = "[training]\ngrow_vocabulary = 10\nfrom = \"a\"\n[tokenizer]\nkind = \"unigram\"\n";
+    assert_snapshot!("growth_of_unigrams", message(unigram, &[]));
+    assert_snapshot!("no_curriculum", message("training.curriculum.start = 0.5\n", &[]));
     let both = "[training]\nminimum_risk.samples = 9\nscheduled_sampling.rate = 0.5\n";
     assert_snapshot!("risk_and_sampling", message(both, &[]));
     let momentum = "[training.optimizer]\nkind = \"adam\"\nmomentum = 0.9\n";

@@ -268,6 +268,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
         |(counts, rates, batch_size, sort_batches, factor)| TrainingConfig {
             seed: counts.0,
             from: (counts.1 > 7).then(|| "/models/a b.safetensors".into()),
+            grow_vocabulary: 0,
             freeze: vec![Part::Encoder, Part::TargetEmbedding],
             max_epochs: counts.1,
             max_updates: counts.2,
@@ -314,6 +315,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
                 doubly_stochastic: rates.4,
                 entropy: factor,
             },
+            curriculum: CurriculumConfig { epochs: counts.6, start: factor },
             scheduled_sampling: ScheduledSamplingConfig {
                 rate: if batch_size % 2 == 0 { 0.0 } else { factor },
                 warmup: if batch_size % 2 == 0 { 0 } else { counts.1 },

@@ -5,7 +5,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use rnnsearch_config::{BatchBy, TrainingConfig};
+use rnnsearch_config::{BatchBy, CurriculumConfig, TrainingConfig};
 
 use crate::dataset::Dataset;
 
@@ -21,6 +21,8 @@ impl BatchPlan {
     /// The batches of a training epoch (the first is 0): every example once, or as often as the data set's [`Mixture`](crate::Mixture)
     /// says.
     ///
+    /// With a curriculum, first epochs have the shortest examples alone.
+    ///
     /// As in the paper, the examples are shuffled, `sort_batches` batches of them at a time are sorted by length and cut into
     /// batches, and the batches are shuffled.
     ///
@@ -29,6 +31,7 @@ impl BatchPlan {
     pub fn epoch(dataset: &Dataset, training: &TrainingConfig, epoch: u64) -> Self {
         let mut rng = epoch_rng(training.seed, epoch);
         let mut order = dataset.epoch(training.seed, epoch);
+        shorten(&mut order, dataset, share(&training.curriculum, epoch));
         shuffle(&mut order, &mut rng);
         let cutter = Cutter { dataset, by: training.batch_by, size: training.batch_size };
         let mut batches = Vec::new();
@@ -171,6 +174,23 @@ fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
     key[8..16].copy_from_slice(&epoch.to_le_bytes());
     key[16..].copy_from_slice(b"order of batches");
     ChaCha8Rng::from_seed(key)
+}
+
+/// The share of pairs that an epoch has.
+fn share(curriculum: &CurriculumConfig, epoch: u64) -> f64 {
+    if epoch >= curriculum.epochs {
+        return 1.0;
+    }
+    let start = curriculum.start.powi(2);
+    (start + (1.0 - start) * epoch as f64 / curriculum.epochs as f64).sqrt()
+}
+
+/// Keeps a share of examples, at least one: the shortest.
+fn shorten(order: &mut Vec<u32>, dataset: &Dataset, share: f64) {
+    if share < 1.0 {
+        order.sort_by_cached_key(|&index| (dataset.source_len(index) + dataset.target_len(index), index));
+        order.truncate(((order.len() as f64 * share).ceil() as usize).max(1));
+    }
 }
 
 /// Fisher and Yates, written out: a library's shuffle may change with its version, and a resumed training must not notice.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rnnsearch_config::{BatchBy, CorpusConfig, DataConfig, TokenizerConfig, TokenizerKind, TrainingConfig};
+use rnnsearch_config::{
+    BatchBy, CorpusConfig, CurriculumConfig, DataConfig, TokenizerConfig, TokenizerKind, TrainingConfig,
+};
 use rnnsearch_corpus::{
     BOS, Batch, BatchPlan, CorpusError, Dataset, EOS, Example, FilterReport, PAD, Pair, Place, Reason, Vocabularies,
     WordLinks,
@@ -54,6 +56,22 @@ fn settings() -> impl Strategy<Value = TrainingConfig> {
 
 fn all(plan: &BatchPlan) -> Vec<u32> {
     plan.iter_from(0).flatten().copied().collect()
+}
+
+#[test]
+fn a_curriculum_begins_with_short_sentences() {
+    let lengths: Vec<(usize, usize)> = (0..100).map(|i| (1 + i * 7 % 23, 1 + i * 5 % 19)).collect();
+    let dataset = dataset(&lengths);
+    let curriculum = CurriculumConfig { epochs: 4, start: 0.2 };
+    let training = TrainingConfig { batch_size: 7, curriculum, ..TrainingConfig::default() };
+    let length = |index: u32| dataset.source_len(index) + dataset.target_len(index);
+    // √(0.04 + 0.96 t / 4)
+    for (epoch, expected) in [(0, 20), (1, 53), (2, 73), (3, 88), (4, 100), (9, 100)] {
+        let kept: BTreeSet<u32> = all(&BatchPlan::epoch(&dataset, &training, epoch)).into_iter().collect();
+        assert_eq!(kept.len(), expected, "epoch {epoch}");
+        let longest = kept.iter().map(|&index| length(index)).max().unwrap();
+        assert!((0..100).filter(|index| !kept.contains(index)).all(|index| length(index) >= longest), "epoch {epoch}");
+    }
 }
 
 proptest! {

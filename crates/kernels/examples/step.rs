@@ -83,7 +83,7 @@ impl Step {
         let states = decoder(teacher, &memory, &self.attention, &self.recurrent, None).slice([0..LEN, 0..BATCH, 0..n]);
         let loss = if fused { output_loss } else { plain::output_loss };
         let readout = states.reshape([LEN * BATCH, n]);
-        let loss = loss(readout, self.output_weight.clone(), self.output_bias.clone(), self.targets.clone(), 0.1)
+        let loss = loss(readout, self.output_weight.clone(), self.output_bias.clone(), self.targets.clone(), 0.1, None)
             / (LEN * BATCH) as f32;
         let gradients = loss.backward();
         assert!(self.recurrent.weight.grad(&gradients).is_some());

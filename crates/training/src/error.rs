@@ -139,7 +139,7 @@ pub enum TrainingError {
     /// The source of a corpus is to begin with a tag that is not in the vocabulary.
     #[error(
         "a corpus has the tag `{tag}`, but the vocabulary has {}: give it to a training corpus, or, where training.from names a model, begin \
-         with one that was trained with it, or with none", if known.is_empty() { "no tags".into() } else { format!("only {}", known.join(", ")) }
+         with one that was trained with it, or set training.grow_vocabulary", if known.is_empty() { "no tags".into() } else { format!("only {}", known.join(", ")) }
     )]
     NoTag {
         /// The tag.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 
 use rnnsearch_config::{Attention, Config, Decoder, OptimizerKind};
-use rnnsearch_corpus::{BatchPlan, Dataset};
+use rnnsearch_corpus::{BatchPlan, BpeDropout, Dataset};
 
 /// Bytes of a weight, and of most other numbers.
 const FLOAT: u64 = 4;
@@ -93,11 +93,30 @@ impl Memory {
     }
 
     /// That of a training whose batches are those of a plan, in parts.
-    pub fn of(config: &Config, parameters: usize, dataset: &Dataset, plan: &BatchPlan) -> Self {
-        let parts =
-            plan.iter_from(0).flat_map(|batch| BatchPlan::parts(dataset, batch, config.training.max_batch_tokens));
-        let sizes = parts.map(|part| BatchSize::of(dataset, part));
-        let largest = sizes.max_by_key(|size| size.activations(config)).expect("a plan has a batch");
+    pub fn of(
+        config: &Config,
+        parameters: usize,
+        dataset: &Dataset,
+        plan: &BatchPlan,
+        bpe_dropout: Option<&BpeDropout>,
+    ) -> Self {
+        let training = &config.training;
+        let parts = plan.iter_from(0).flat_map(|batch| BatchPlan::parts(dataset, batch, training.max_batch_tokens));
+        let needs = |part: &&[u32]| BatchSize::of(dataset, part).activations(config);
+        let part = parts.max_by_key(needs).expect("a plan has a batch");
+        let size = match bpe_dropout {
+            None => BatchSize::of(dataset, part),
+            Some(dropout) => {
+                let all = Vec::from_iter(0..part.len() as u32);
+                BatchSize::of(&dropout.draw(dataset, part, training.seed, 0), &all)
+            }
+        };
+        // All translations of a source are there together.
+        let most = size.sentences.max(match training.minimum_risk.samples {
+            0 => 0,
+            samples => samples + 1,
+        });
+        let largest = BatchSize { sentences: most, ..size };
         // An epoch's order numbers them; the next one is made of another.
         let order = 2 * size_of::<u32>() * plan.examples();
         Self::new(config, parameters, largest, (dataset.bytes() + order) as u64)

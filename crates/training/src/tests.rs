@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::prelude::*;
 use rnnsearch_config::Config;
+use rnnsearch_corpus::UNK;
 use rnnsearch_decoder::{Values, parameters};
 use rnnsearch_inference::Model;
 use serde_json::Value;
@@ -303,6 +304,50 @@ fn frozen_parts_stay_as_they_were() {
             assert_eq!(values == before[&name], frozen, "{name} with {parts} frozen");
         }
     }
+}
+
+/// A text with letters of its own, and a tag.
+#[test]
+fn a_vocabulary_grows_with_another_text() {
+    let mut first = Place::new(&[]);
+    first.train(Start::New, None).unwrap();
+    let known = Model::load(&first.run()).unwrap();
+    let from = format!("training.from={:?}", first.run());
+    let settings = [from.as_str(), "training.grow_vocabulary=3"];
+    let other = |settings: &[&str]| {
+        let mut place = Place::new(settings);
+        for (side, word) in [("source", "bef"), ("target", "gcf")] {
+            fs::write(place.folder.path().join(side), format!("{word}\n").repeat(12)).unwrap();
+        }
+        place.config.data.train[0].tag = Some("new".into());
+        place
+    };
+    let refused = other(&settings[..1]).train(Start::New, None).unwrap_err().to_string();
+    assert!(refused.contains("set training.grow_vocabulary"), "{refused}");
+    let mut place = other(&settings);
+    place.train(Start::New, None).unwrap();
+    let grown = Model::load(&place.run()).unwrap();
+    let [before, after] = [&known, &grown].map(|model| model.vocabularies.source.vocab_size());
+    assert_eq!((before, after), (8, 8 + 1 + 3));
+    assert!(grown.vocabularies.source.encode_ids("befgcab").iter().all(|&id| id != UNK));
+    assert_eq!(grown.vocabularies.source.encode_ids("abcd"), known.vocabularies.source.encode_ids("abcd"));
+    // It begins where the other ended: with steps of nothing the known rows are the same.
+    let mut still = other(
+        &[&settings[..], &["training.optimizer.learning_rate=1e-30", "training.schedule.min_learning_rate=0"]].concat(),
+    );
+    still.train(Start::New, None).unwrap();
+    let (before, after) = (parameters_of(&first), parameters_of(&still));
+    assert_eq!(after["source_embedding"].1[..8 * 4], before["source_embedding"].1[..]);
+    let unknown = &before["source_embedding"].1[UNK as usize * 4..][..4];
+    // After the tag, which nothing stood for.
+    assert!(after["source_embedding"].1[9 * 4..].chunks(4).all(|row| row == unknown));
+    // Resumed, even before there is a checkpoint, it is the same.
+    let mut resumed = other(&settings);
+    resumed.train(Start::New, Some(5)).unwrap();
+    fs::remove_dir_all(resumed.run().join("checkpoints")).unwrap();
+    fs::remove_file(resumed.run().join("model.safetensors")).unwrap();
+    resumed.train(Start::Resume, None).unwrap();
+    assert!(parameters_of(&resumed) == parameters_of(&place));
 }
 
 fn parameters_of(place: &Place) -> BTreeMap<String, Values> {

@@ -128,12 +128,31 @@ fn vocabularies(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<V
     }
     if let Some(model) = origin(config)? {
         notes.add("beginning with the weights and tokenizers of a model".into());
-        return Ok(model.vocabularies);
+        return match config.training.grow_vocabulary {
+            0 => Ok(model.vocabularies),
+            most => grown(&model.vocabularies, config, most, notes),
+        };
     }
     notes.add(format!("learning {}", if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" }));
+    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer, &tags(config))?)
+}
+
+/// The tags of the training corpora.
+fn tags(config: &Config) -> Vec<String> {
     let tags: BTreeSet<&String> = config.data.train.iter().filter_map(|corpus| corpus.tag.as_ref()).collect();
-    let tags: Vec<String> = tags.into_iter().cloned().collect();
-    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer, &tags)?)
+    tags.into_iter().cloned().collect()
+}
+
+/// Vocabularies with what the training text has beside them.
+fn grown(known: &Vocabularies, config: &Config, most: usize, notes: &mut Notes) -> Result<Vocabularies, TrainingError> {
+    let grown = known.grown(Pairs::open(&config.data.train)?, &config.tokenizer, most, &tags(config))?;
+    let [source, target] = [(&grown.source, &known.source), (&grown.target, &known.target)]
+        .map(|(grown, known)| grown.vocab_size() - known.vocab_size());
+    notes.add(match grown.is_joint() {
+        true => format!("the vocabulary grows by {source} tokens"),
+        false => format!("the vocabularies grow by {source} and {target} tokens"),
+    });
+    Ok(grown)
 }
 
 /// Fails if a corpus has a tag that the vocabulary lacks: that of a model to begin with, or of training corpora alone.

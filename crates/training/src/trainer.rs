@@ -21,7 +21,7 @@ use crate::learner::{Learner, Lesson, Losses, clip, objective};
 use crate::memory::{Memory, available};
 use crate::notes::Notes;
 use crate::optimizer::{Optimizer, Update};
-use crate::origin::origin;
+use crate::origin::first_network;
 use crate::risk::{self, Costs};
 use crate::state::Reached;
 use crate::tensorboard::Board;
@@ -140,10 +140,12 @@ impl<'a> Trainer<'a> {
                 notes.add(format!("going on from update {}", checkpoint.position.update));
                 checkpoint.into_learner(RnnSearch::blank(&settings, &tracked), &config.training, &folder)?
             }
-            None => (beginner(&settings, config, &tracked)?, Position::start(hash)),
+            None => (beginner(&settings, config, &vocabularies, &tracked)?, Position::start(hash)),
         };
-        let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch);
-        let memory = Memory::of(config, learner.model().num_params(), &dataset, &plan);
+        let bpe_dropout = BpeDropout::new(&vocabularies, config.training.bpe_dropout);
+        let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch.max(config.training.curriculum.epochs));
+        let parameters = learner.model().num_params();
+        let memory = Memory::of(config, parameters, &dataset, &plan, bpe_dropout.as_ref());
         notes.detail(memory.to_string());
         notes.warn(free.and_then(|free| memory.warning(free)));
         run.begin(config, &vocabularies)?;
@@ -162,7 +164,7 @@ impl<'a> Trainer<'a> {
             vocabularies: (settings.source_words, settings.target_words),
         });
         let mut trainer = Self {
-            bpe_dropout: BpeDropout::new(&vocabularies, config.training.bpe_dropout),
+            bpe_dropout,
             config,
             run,
             device,
@@ -362,9 +364,10 @@ impl<'a> Trainer<'a> {
             Some((folder, checkpoint)) => {
                 checkpoint.into_learner(RnnSearch::blank(&settings, &self.tracked), training, &folder)?
             }
-            None if Checkpoint::newest_before(&checkpoints, u64::MAX, |_| ())?.is_none() => {
-                (beginner(&settings, self.config, &self.tracked)?, Position::start(self.position.text.clone()))
-            }
+            None if Checkpoint::newest_before(&checkpoints, u64::MAX, |_| ())?.is_none() => (
+                beginner(&settings, self.config, &self.vocabularies, &self.tracked)?,
+                Position::start(self.position.text.clone()),
+            ),
             None => return Err(diverged),
         };
         let slower = slower * recovery.factor;
@@ -513,13 +516,15 @@ fn resume(run: &RunFolder, notes: &mut Notes) -> Result<Option<(PathBuf, Checkpo
 }
 
 /// A learner before its first update.
-fn beginner(settings: &ModelSettings, config: &Config, tracked: &Device) -> Result<Learner, TrainingError> {
+fn beginner(
+    settings: &ModelSettings,
+    config: &Config,
+    vocabularies: &Vocabularies,
+    tracked: &Device,
+) -> Result<Learner, TrainingError> {
     let training = &config.training;
-    let model = match origin(config)? {
-        Some(model) => model.network(tracked),
-        None => RnnSearch::new(settings, training.seed, tracked),
-    };
-    Ok(Learner::new(model, Optimizer::new(&training.optimizer), Average::of(training)))
+    let network = first_network(settings, config, vocabularies, tracked)?;
+    Ok(Learner::new(network, Optimizer::new(&training.optimizer), Average::of(training)))
 }
 
 fn tell(run: &RunFolder, observer: &mut dyn Observer, text: &str) -> Result<(), TrainingError> {

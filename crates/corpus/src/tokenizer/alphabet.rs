@@ -26,7 +26,12 @@ impl Alphabet {
         Self { ids: units.iter().cloned().zip(0..).collect(), units, prefix }
     }
 
-    /// The units, in code point order.
+    /// The alphabet of these characters.
+    pub(crate) fn of(units: Vec<String>) -> Self {
+        Self { ids: units.iter().cloned().zip(0..).collect(), units, prefix: "" }
+    }
+
+    /// The units, in code point order where they were taken from words.
     pub(crate) fn units(&self) -> &[String] {
         &self.units
     }

@@ -31,6 +31,14 @@ pub(super) enum Piece {
 }
 
 impl Piece {
+    /// The text it is, if it is text.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Nothing | Self::Unknown | Self::Byte(_) => None,
+        }
+    }
+
     pub(super) fn new(kind: TokenizerKind, id: u32, token: &str) -> Self {
         match id {
             PAD | BOS | EOS => Self::Nothing,

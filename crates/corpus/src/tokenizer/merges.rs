@@ -24,14 +24,26 @@ pub(crate) struct Subwords {
 /// `words` must be sorted or otherwise in an order that depends on the text alone.
 pub(crate) fn learn(words: &[(String, u64)], alphabet: &Alphabet, room: usize, min_frequency: u64) -> Subwords {
     let mut learner = Learner::new(words, alphabet);
-    while learner.units.len() < room
-        && let Some(pair) = learner.most_frequent_pair(min_frequency.max(1))
-    {
-        learner.join(pair);
+    learner.fill(room, min_frequency);
+    Subwords { merges: learner.named_merges(), units: learner.units }
+}
+
+/// Learns at most `room` units beyond those that the merges in `known` make of an alphabet, and their merges.
+pub(crate) fn learn_more(
+    words: &[(String, u64)],
+    alphabet: &Alphabet,
+    known: &[(String, String)],
+    room: usize,
+    min_frequency: u64,
+) -> Subwords {
+    let mut learner = Learner::new(words, alphabet);
+    for (left, right) in known {
+        learner.join((learner.ids[left], learner.ids[right]));
     }
-    let unit = |id: u32| learner.units[id as usize].clone();
-    let merges = learner.merges.iter().map(|&(left, right)| (unit(left), unit(right))).collect();
-    Subwords { merges, units: learner.units }
+    let units = learner.units.len();
+    learner.fill(units + room, min_frequency);
+    let merges = learner.named_merges().split_off(known.len());
+    Subwords { units: learner.units.split_off(units), merges }
 }
 
 type PairOfUnits = (u32, u32);
@@ -76,6 +88,21 @@ impl Learner {
         }
         learner.enqueue(fresh);
         learner
+    }
+
+    /// Joins the most frequent pairs until there are so many units, or no pair is left.
+    fn fill(&mut self, units: usize, min_frequency: u64) {
+        while self.units.len() < units
+            && let Some(pair) = self.most_frequent_pair(min_frequency.max(1))
+        {
+            self.join(pair);
+        }
+    }
+
+    /// The merges so far.
+    fn named_merges(&self) -> Vec<(String, String)> {
+        let unit = |id: u32| self.units[id as usize].clone();
+        self.merges.iter().map(|&(left, right)| (unit(left), unit(right))).collect()
     }
 
     /// Adds the pairs of a word to the counts, and where they are wanted to `places` and `fresh`.

@@ -6,6 +6,7 @@
 
 mod alphabet;
 mod decode;
+mod grow;
 mod merges;
 mod pieces;
 mod pipeline;
@@ -192,10 +193,7 @@ impl Tokenizer {
 
     /// The text that a token stands for; none for special tokens and bytes.
     pub(crate) fn text_of(&self, id: u32) -> Option<&str> {
-        match &self.pieces[id as usize] {
-            Piece::Text(text) => Some(text),
-            Piece::Nothing | Piece::Unknown | Piece::Byte(_) => None,
-        }
+        self.pieces[id as usize].text()
     }
 
     /// The tokens of the characters of a token; itself where it is more or less than characters of the vocabulary.

@@ -64,6 +64,13 @@ impl WordCounts {
         }
     }
 
+    /// The words in an order that depends on the text alone, with their counts.
+    pub(crate) fn sorted(self) -> Vec<(String, u64)> {
+        let mut words: Vec<(String, u64)> = self.counts.into_iter().collect();
+        words.sort_unstable();
+        words
+    }
+
     /// Learns the vocabulary. The result depends on the counts alone, not on the order of the lines or the threads.
     ///
     /// # Errors
@@ -77,7 +84,7 @@ impl WordCounts {
         let room = size.room(config.kind, tags.len())?;
         let learned = match config.kind {
             TokenizerKind::Wordlevel => learn_words(self.counts, room, config),
-            kind => learn_units(kind, &sorted(self.counts), room, config),
+            kind => learn_units(kind, &self.sorted(), room, config),
         };
         if learned.units() < room {
             return Err(CorpusError::VocabularyTooLarge {
@@ -87,7 +94,9 @@ impl WordCounts {
                 min_frequency: config.min_frequency,
             });
         }
-        let model = learned.into_model(config.kind, tags).expect("a learned vocabulary makes a model");
+        let model = learned
+            .into_model(config.kind, reserved_tokens(config.kind, tags))
+            .expect("a learned vocabulary makes a model");
         Ok(Tokenizer::assemble(config.kind, config.lowercase, model).expect("a learned model makes a tokenizer"))
     }
 }
@@ -127,7 +136,8 @@ const PART: usize = 512;
 /// Words longer than this, in characters, are unknown to `wordpiece`: the search for pieces takes the square of it.
 const LONGEST_WORD: usize = 200;
 
-enum Learned {
+/// What a vocabulary has beside reserved tokens.
+pub(crate) enum Learned {
     Units(Vec<String>),
     Merges(merges::Subwords),
     Pieces(Vec<(String, f64)>),
@@ -162,53 +172,49 @@ impl Learned {
         }
     }
 
-    fn into_model(self, kind: TokenizerKind, tags: &[String]) -> tokenizers::Result<ModelWrapper> {
+    /// The model whose ids begin with those of the reserved tokens.
+    pub(crate) fn into_model(self, kind: TokenizerKind, reserved: Vec<String>) -> tokenizers::Result<ModelWrapper> {
         let unknown = SPECIAL_TOKENS[UNK as usize].to_owned();
         Ok(match self {
             Self::Merges(merges::Subwords { units, merges }) => BPE::builder()
-                .vocab_and_merges(vocabulary::<Vocab>(kind, tags, units), merges)
+                .vocab_and_merges(vocabulary::<Vocab>(reserved, units), merges)
                 .unk_token(unknown)
                 .byte_fallback(true)
                 .build()?
                 .into(),
             Self::Units(units) if kind == TokenizerKind::Char => BPE::builder()
-                .vocab_and_merges(vocabulary::<Vocab>(kind, tags, units), Vec::new())
+                .vocab_and_merges(vocabulary::<Vocab>(reserved, units), Vec::new())
                 .unk_token(unknown)
                 .build()?
                 .into(),
             Self::Units(units) if kind == TokenizerKind::Wordpiece => WordPiece::builder()
-                .vocab(vocabulary::<Vocab>(kind, tags, units))
+                .vocab(vocabulary::<Vocab>(reserved, units))
                 .unk_token(unknown)
                 .continuing_subword_prefix(CONTINUATION.to_owned())
                 .max_input_chars_per_word(LONGEST_WORD)
                 .build()?
                 .into(),
             Self::Units(units) => {
-                WordLevel::builder().vocab(vocabulary(kind, tags, units)).unk_token(unknown).build()?.into()
+                WordLevel::builder().vocab(vocabulary(reserved, units)).unk_token(unknown).build()?.into()
             }
             Self::Pieces(pieces) => {
-                let reserved = reserved_tokens(kind, tags).into_iter().map(|token| (token, 0.0));
+                let reserved = reserved.into_iter().map(|token| (token, 0.0));
                 Unigram::from(reserved.chain(pieces).collect(), Some(UNK as usize), true)?.into()
             }
         })
     }
 }
 
-/// Tokens with their ids: special tokens, bytes where the kind has them, tags, learned units.
-fn vocabulary<V: FromIterator<(String, u32)>>(kind: TokenizerKind, tags: &[String], units: Vec<String>) -> V {
-    reserved_tokens(kind, tags).into_iter().chain(units).zip(0..).collect()
+/// Tokens with their ids.
+fn vocabulary<V: FromIterator<(String, u32)>>(reserved: Vec<String>, units: Vec<String>) -> V {
+    reserved.into_iter().chain(units).zip(0..).collect()
 }
 
+/// What comes before learned units: special tokens, bytes where the kind has them, tags.
 fn reserved_tokens(kind: TokenizerKind, tags: &[String]) -> Vec<String> {
     let bytes = (0..=u8::MAX).filter(|_| spells_bytes(kind));
     let special = SPECIAL_TOKENS.iter().map(|&token| token.to_owned());
     special.chain(bytes.map(super::byte_token)).chain(tags.iter().map(|tag| super::tag_token(tag))).collect()
-}
-
-fn sorted(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
-    let mut words: Vec<(String, u64)> = counts.into_iter().collect();
-    words.sort_unstable();
-    words
 }
 
 #[cfg(test)]
@@ -224,7 +230,7 @@ mod tests {
         // Twelve: those seen once go, and as half of ten is what is left, no more.
         counts.add(&["c d d e e i j k l"]);
         assert_eq!(
-            sorted(counts.counts),
+            counts.sorted(),
             [(" a", 4), (" b", 3), (" c", 3), (" d", 3), (" e", 3)].map(|(w, c)| (w.into(), c))
         );
     }

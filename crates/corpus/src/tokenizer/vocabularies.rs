@@ -50,19 +50,28 @@ impl Vocabularies {
         config: &TokenizerConfig,
         tags: &[String],
     ) -> Result<Self, CorpusError> {
-        let mut counts = Counts::new(config);
-        let mut pairs = pairs.into_iter();
-        let mut blank = true;
-        loop {
-            let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
-            if chunk.is_empty() {
-                return if blank { Err(CorpusError::NoText) } else { counts.learn(config, tags) };
-            }
-            blank &= chunk.iter().all(|pair| Filter::check_blank(pair).is_some());
-            let (sources, targets): (Vec<&str>, Vec<&str>) =
-                chunk.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).unzip();
-            counts.add(&sources, &targets);
-        }
+        Counts::of(pairs, config)?.learn(config, tags)
+    }
+
+    /// These vocabularies with at most `most` tokens each that the pairs have beside them, and with these tags. Ids stay what they are.
+    /// Those of the kinds `bpe`, `wordlevel` and `char` can grow, others get no new tokens, and no tags.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `pairs`; [`CorpusError::NoText`] if each has a blank side.
+    pub fn grown(
+        &self,
+        pairs: impl IntoIterator<Item = Result<Pair, CorpusError>>,
+        config: &TokenizerConfig,
+        most: usize,
+        tags: &[String],
+    ) -> Result<Self, CorpusError> {
+        let Counts { source, target } = Counts::of(pairs, config)?;
+        let source = self.source.grown(source, config, most, tags);
+        Ok(match target {
+            None => Self::joint(source),
+            Some(target) => Self::separate(source, self.target.grown(target, config, most, &[])),
+        })
     }
 
     /// Learns the vocabularies from sentence pairs in memory. See [`Vocabularies::train`].
@@ -112,6 +121,26 @@ struct Counts {
 impl Counts {
     fn new(config: &TokenizerConfig) -> Self {
         Self { source: WordCounts::new(config), target: (!config.joint).then(|| WordCounts::new(config)) }
+    }
+
+    /// Those of pairs.
+    fn of(
+        pairs: impl IntoIterator<Item = Result<Pair, CorpusError>>,
+        config: &TokenizerConfig,
+    ) -> Result<Self, CorpusError> {
+        let mut counts = Self::new(config);
+        let mut pairs = pairs.into_iter();
+        let mut blank = true;
+        loop {
+            let chunk: Vec<Pair> = pairs.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+            if chunk.is_empty() {
+                return if blank { Err(CorpusError::NoText) } else { Ok(counts) };
+            }
+            blank &= chunk.iter().all(|pair| Filter::check_blank(pair).is_some());
+            let (sources, targets): (Vec<&str>, Vec<&str>) =
+                chunk.iter().map(|pair| (pair.source.as_str(), pair.target.as_str())).unzip();
+            counts.add(&sources, &targets);
+        }
     }
 
     fn add(&mut self, sources: &[&str], targets: &[&str]) {
