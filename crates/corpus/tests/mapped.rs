@@ -105,7 +105,7 @@ fn many_examples_are_in_several_blocks() {
     let example = |i: u32| Example {
         source: (0..1 + i % 5).map(|j| (i + j) % 44).collect(),
         target: vec![i % 44; 1 + i as usize % 3],
-        links: if i % 7 == 0 { vec![(i % 5, i % 3)] } else { vec![] },
+        links: if i.is_multiple_of(7) { vec![(i % 5, i % 3)] } else { vec![] },
     };
     let examples: Vec<Example> = (0..40_000).map(example).collect();
     check_same(&examples, false, 8);

@@ -87,7 +87,8 @@ impl<'a> Cache<'a> {
         let _lock = match self.run {
             Some(_) => None,
             None => {
-                let lock = self.lock(notes)?;
+                // What can be done about it is told of the file alone.
+                let lock = self.lock(notes).map_err(|error| error.of("write", &self.path))?;
                 if let Some(found) = self.find(vocabularies, notes)? {
                     return Ok(found);
                 }
