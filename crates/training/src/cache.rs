@@ -120,8 +120,9 @@ impl<'a> Cache<'a> {
     ) -> Result<(), TrainingError> {
         let file = disk::Growing::create(&self.path)?;
         let beside = file.beside().to_owned();
-        let mut writer =
-            Writer { dataset: DatasetWriter::new(file, vocabularies, max_length + 2), beside: beside.clone() };
+        // With a tag and the end.
+        let longest = max_length + 2;
+        let mut writer = Writer { dataset: DatasetWriter::new(file, vocabularies, longest), beside: beside.clone() };
         let written = write(&mut writer).and_then(|notes| {
             let file = writer.dataset.finish(notes).map_err(TrainingError::file("write", &beside))?;
             file.finish()

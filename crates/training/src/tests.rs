@@ -363,8 +363,13 @@ fn what_looks_wrong_is_told_once_and_kept() {
     let [warning] = &place.warnings[..] else { panic!("{:?}", place.warnings) };
     assert!(warning.starts_with("12 of 12 validation pairs are in the training text too"), "{warning}");
     assert!(warning.contains("source:1 at ") && warning.contains("source:1: "), "{warning}");
+    let warning = warning.clone();
+    place.warnings.clear();
+    assert!(!place.writes_data(Start::Overwrite, Some(2)), "the text is there");
+    assert_eq!(place.warnings, [warning.as_str()]);
+    place.train(Start::Resume, Some(4)).unwrap();
     let log = fs::read_to_string(place.run().join("log.txt")).unwrap();
-    assert_eq!((log.matches(warning).count(), log.matches("memory needed: about ").count()), (1, 2), "{log}");
+    assert_eq!((log.matches(&warning).count(), log.matches("memory needed: about ").count()), (1, 2), "{log}");
 }
 
 #[test]
