@@ -218,7 +218,7 @@ fn validation_keeps_every_line() {
 fn sources_of_tagged_corpora_begin_with_their_tag() {
     let corpus = |tag: Option<&str>| CorpusConfig { tag: tag.map(str::to_owned), ..Default::default() };
     let data = DataConfig { train: vec![corpus(None), corpus(Some("bt"))], max_length: 4, ..Default::default() };
-    let words = || [vec![0..1, 1..2], vec![0..2]];
+    let words = || [vec![0..1, 1..2], vec![0..2, 2..2]];
     let of = |source: &str, corpus: usize| Pair {
         links: Some(WordLinks { words: words(), links: vec![(1, 0)] }),
         corpus,

@@ -87,7 +87,8 @@ impl<'a> Cache<'a> {
         let _lock = match self.run {
             Some(_) => None,
             None => {
-                let lock = self.lock(notes)?;
+                // What can be done about it is told of the file alone.
+                let lock = self.lock(notes).map_err(|error| error.of("write", &self.path))?;
                 if let Some(found) = self.find(vocabularies, notes)? {
                     return Ok(found);
                 }
@@ -119,8 +120,9 @@ impl<'a> Cache<'a> {
     ) -> Result<(), TrainingError> {
         let file = disk::Growing::create(&self.path)?;
         let beside = file.beside().to_owned();
-        let mut writer =
-            Writer { dataset: DatasetWriter::new(file, vocabularies, max_length + 2), beside: beside.clone() };
+        // With a tag and the end.
+        let longest = max_length + 2;
+        let mut writer = Writer { dataset: DatasetWriter::new(file, vocabularies, longest), beside: beside.clone() };
         let written = write(&mut writer).and_then(|notes| {
             let file = writer.dataset.finish(notes).map_err(TrainingError::file("write", &beside))?;
             file.finish()

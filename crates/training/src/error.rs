@@ -179,6 +179,14 @@ fn remedy(path: &Path, error: &io::Error) -> &'static str {
 }
 
 impl TrainingError {
+    /// The same of another file, which could not be used either.
+    pub(crate) fn of(self, action: &'static str, path: &Path) -> Self {
+        match self {
+            Self::File { error, .. } => Self::File { action, path: path.into(), error },
+            other => other,
+        }
+    }
+
     /// What the system said of a file.
     #[cfg(test)]
     pub(crate) fn into_io(self) -> io::Error {

@@ -46,19 +46,20 @@ impl Text {
         let pairs = Pairs::open(&config.data.train)?;
         let cache = Cache::new(config, &vocabularies, run)?;
         let resumed = run.is_resumed();
+        let mut read = resumed || validation.is_none();
         let (dataset, notice) = match cache.find(&vocabularies, notes)? {
-            Some(found) => {
-                if !resumed && validation.is_some() {
-                    pairs.into_iter().try_for_each(|pair| pair.map(|pair| overlap.see(&pair)))?;
-                }
-                found
-            }
+            Some(found) => found,
             None => {
-                let see = |pair: &Pair| overlap.see(pair);
-                let write = |notes: &mut Notes, writer: &mut Writer| encode(config, &vocabularies, see, notes, writer);
+                let write = |notes: &mut Notes, writer: &mut Writer| {
+                    read = true;
+                    encode(config, &vocabularies, |pair| overlap.see(pair), notes, writer)
+                };
                 cache.make(&vocabularies, config.data.max_length, notes, write)?
             }
         };
+        if !read {
+            pairs.into_iter().try_for_each(|pair| pair.map(|pair| overlap.see(&pair)))?;
+        }
         let Notice { report, kept, hash } =
             serde_json::from_value(notice).map_err(|error| TrainingError::file("use", cache.path())(error.into()))?;
         notes.add(report);
