@@ -90,7 +90,7 @@ fn a_layer_normalised_model_is_used_like_any_other() {
     // Gains are weights: those of a model without them do not fit.
     let run = folder.path().join("from");
     let mut other = train(&config, &run, &["model.layer_norm=true"], 1);
-    assert_fails(other.arg("--from").arg(&FIXTURE.run), 1, &["layer_norm"]);
+    assert_fails(other.arg("--from").arg(&FIXTURE.run), 2, &["`model.layer_norm` is true", "make it false"]);
 }
 
 /// What attention draws belongs to the update, and the baseline of hard attention to the checkpoint.
