@@ -1,7 +1,7 @@
 //! All text of a training, as it is before the first update.
 
 use rnnsearch_config::Config;
-use rnnsearch_corpus::{Dataset, Pairs, Vocabularies, WordLinks};
+use rnnsearch_corpus::{Dataset, TrainingPairs, Vocabularies, WordLinks};
 
 use crate::doubts::{Overlap, unseen_words};
 use crate::notes::Notes;
@@ -28,14 +28,17 @@ impl Text {
         let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
         // Links that are learnt count no more than the settings they follow from: a training may go on with others.
         let mut hasher = blake3::Hasher::new();
-        let pairs = Pairs::open(&config.data.train)?.inspect(|pair| {
+        let mut read = TrainingPairs::open(&config.data)?;
+        let pairs = read.by_ref().inspect(|pair| {
             pair.iter().for_each(|pair| overlap.see(pair));
             pair.iter().filter_map(|pair| pair.links.as_ref()).for_each(|given| hash_links(&mut hasher, given));
         });
-        let (dataset, report) = match Teacher::learn(config, notes)? {
-            Some(teacher) => Dataset::for_training(teacher.link(pairs), &vocabularies, &config.data)?,
-            None => Dataset::for_training(pairs, &vocabularies, &config.data)?,
+        let made = match Teacher::learn(config, notes)? {
+            Some(teacher) => Dataset::for_training(teacher.link(pairs), &vocabularies, &config.data),
+            None => Dataset::for_training(pairs, &vocabularies, &config.data),
         };
+        let (dataset, mut report) = made.map_err(|error| read.explain(error))?;
+        report.add_left_out(read.report());
         notes.add(report.to_string());
         if let Some(validation) = &validation {
             notes.add(format!("validation: {} pairs", validation.pairs().len()));
@@ -58,7 +61,8 @@ fn vocabularies(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<V
         return Ok(model.vocabularies);
     }
     notes.add(format!("learning {}", if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" }));
-    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer)?)
+    let mut pairs = TrainingPairs::open(&config.data)?;
+    Ok(Vocabularies::train(pairs.by_ref(), &config.tokenizer).map_err(|error| pairs.explain(error))?)
 }
 
 fn hash_links(hasher: &mut blake3::Hasher, WordLinks { links, .. }: &WordLinks) {
