@@ -94,13 +94,13 @@ pub struct FilterConfig {
     #[schemars(range(max = 100_000_000))]
     pub max_word_length: usize,
     /// Leave out pairs where one side has more than this many times the characters of the other, both counted with ten more, so that
-    /// short sentences may differ; 0 keeps all.
+    /// short sentences may differ, Han characters three times, kana and Hangul twice; 0 keeps all.
     #[schemars(range(min = 0.0))]
     pub max_character_ratio: f64,
     /// Leave out pairs where less than this share of a side's characters, white space aside, are letters; 0 keeps all.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub min_letters: f64,
-    /// Leave out pairs where each side has a number of three digits or more that the other lacks.
+    /// Leave out pairs where each side has a number of three digits or more that is not, nor begins like, a number of the other.
     pub numbers: bool,
     /// Leave out pairs with more URLs and mail addresses on one side than on the other.
     pub urls: bool,

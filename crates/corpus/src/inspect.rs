@@ -310,8 +310,10 @@ impl Inspector {
             |files: &[Arc<str>], spot: Spot| Place { file: Arc::clone(&files[spot.file as usize]), line: spot.line };
         let between = |side, detail| Flaw { side, at: 0..0, detail };
         if let Some(earlier) = self.pairs.get(&fingerprint(pair)) {
-            let detail = format!("first at {}", first(&self.files, *earlier));
-            findings.push(finding(Kind::Filter(Reason::Duplicate), entry, between(None, detail)));
+            if self.filter.settings().duplicates {
+                let detail = format!("first at {}", first(&self.files, *earlier));
+                findings.push(finding(Kind::Filter(Reason::Duplicate), entry, between(None, detail)));
+            }
             return;
         }
         self.pairs.insert(fingerprint(pair), spot);

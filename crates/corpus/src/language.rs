@@ -129,22 +129,49 @@ impl Language {
 
     /// The language that a text is surely in; none if it is too short or could be in several.
     pub fn surely_of(text: &str) -> Option<Self> {
-        let letters = text.chars().filter(|character| character.is_alphabetic()).count();
-        let found = whatlang::detect(text).filter(|_| letters >= LETTERS.1)?;
-        let alone = found.script() != Script::Mandarin && found.script().langs().len() == 1;
-        (alone || found.is_reliable() && letters >= LETTERS.0).then(|| Self(found.lang()))
+        let found = whatlang::detect(text).filter(whatlang::Info::is_reliable)?;
+        let enough = if found.script().langs().len() == 1 { LETTERS.1 } else { LETTERS.0 };
+        (count_letters(text) >= enough).then(|| Self(found.lang()))
     }
 
     /// The language that a text is surely in instead of this one.
+    ///
+    /// Names and titles make a sentence look foreign: so neither half of it may look like this language, and one like the other; or no more
+    /// than a tenth of the letters are in this one's script.
     pub fn surely_other(self, text: &str) -> Option<Self> {
-        let letters = text.chars().filter(|character| character.is_alphabetic()).count();
-        let found = whatlang::detect(text).filter(|found| found.lang() != self.0 && letters >= LETTERS.1)?;
+        let found = whatlang::detect(text).filter(|found| found.lang() != self.0)?;
+        let letters = count_letters(text);
         let sure = match has_script(self.0, found.script()) {
-            true => found.is_reliable() && letters >= LETTERS.0,
-            false => !SEVERAL_SCRIPTS.contains(&self.0),
+            true => {
+                let halves = halves(text).map(whatlang::detect_lang);
+                let agree = halves.contains(&Some(found.lang())) && !halves.contains(&Some(self.0));
+                found.is_reliable() && letters >= LETTERS.0 && agree
+            }
+            false => {
+                letters >= LETTERS.1
+                    && !SEVERAL_SCRIPTS.contains(&self.0)
+                    && 10 * self.letters_of_script(text) < letters
+            }
         };
         sure.then(|| Self(found.lang()))
     }
+
+    fn letters_of_script(self, text: &str) -> usize {
+        let script = |letter: char| whatlang::detect_script(letter.encode_utf8(&mut [0; 4]));
+        let is_mine = |letter: &char| script(*letter).is_some_and(|script| has_script(self.0, script));
+        text.chars().filter(is_mine).count()
+    }
+}
+
+fn count_letters(text: &str) -> usize {
+    text.chars().filter(|character| character.is_alphabetic()).count()
+}
+
+/// A text in two, between words where it has any.
+fn halves(text: &str) -> [&str; 2] {
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let (one, other) = text.split_at(middle + text[middle..].find(char::is_whitespace).unwrap_or(0));
+    [one, other]
 }
 
 /// Whether a language is written in a script; Japanese may be without kana.
@@ -190,8 +217,17 @@ mod tests {
         assert_eq!((Language::surely_of(ENGLISH), Language::surely_of(GERMAN)), (Some(english), Some(german)));
         assert_eq!((english.surely_other(GERMAN), german.surely_other(GERMAN)), (Some(german), None));
         assert_eq!(german.surely_other("Guten Tag!"), None, "it is too short to tell");
-        assert_eq!(russian.surely_other("Guten Tag, meine Herren!").is_some(), true, "the script tells");
+        assert!(russian.surely_other("Guten Tag, meine Herren!").is_some(), "the script tells");
         assert_eq!(russian.surely_other("1984, 12 %, NATO"), None);
+    }
+
+    #[test]
+    fn names_in_a_sentence_make_no_other_language() {
+        let [english, chinese] = ["en", "zh"].map(|name| Language::from_name(name).unwrap());
+        assert_eq!(english.surely_other(&format!("{ENGLISH} {GERMAN}")), None);
+        assert_eq!(english.surely_other(&format!("{GERMAN} {ENGLISH}")), None);
+        assert_eq!(chinese.surely_other("还有 Adam & Company, Drummond 与 Holt's Military Bank"), None);
+        assert!(chinese.surely_other("Adam & Company, Drummond, Holt's Military Bank").is_some());
     }
 
     #[test]

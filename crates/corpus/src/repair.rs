@@ -7,7 +7,7 @@ use crate::flaws;
 /// What can be repaired, in the order in which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repair {
-    /// UTF-8 that was taken for Latin-1 or Windows-1252 is what it was.
+    /// UTF-8 that was taken for Latin-1 or Windows-1252 is what it was, and Windows-1252 that was taken for Latin-1.
     Mojibake,
     /// Entities of HTML are characters; tags stay.
     Entities,

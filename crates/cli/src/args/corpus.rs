@@ -92,16 +92,16 @@ pub struct CorpusCheck {
 Output is compressed if its name ends in .gz, .zst or .xz. Output in JSON lines keeps the other fields of its input.
 
 Examples:
-  rnnsearch corpus clean a.de a.en --source-language de --target-language en \\
-    --filter recommended --fix all --output-source clean.de --output-target clean.en
-  rnnsearch corpus clean --tsv a.tsv --filter duplicates,max_words=100 --output clean.tsv.zst --rejected rejected.jsonl
+  rnnsearch corpus clean a.de a.en --source-language de --target-language en --filter recommended \\
+    --fix all --output-source clean.de --output-target clean.en --rejected rejected.jsonl
+  rnnsearch corpus clean --tsv a.tsv.gz --filter duplicates,max_words=100 --output clean.tsv.gz
   rnnsearch corpus clean --config my.toml | shuf > shuffled.tsv")]
 pub struct CorpusClean {
     #[command(flatten)]
     pub text: CorpusText,
     /// Repair first; the text is filtered as it is then
     ///
-    /// mojibake: UTF-8 that was taken for Latin-1 or Windows-1252. entities: those of HTML become characters. control: control characters
+    /// mojibake: UTF-8 that was taken for Latin-1 or Windows-1252, and that for Latin-1. entities: those of HTML become characters. control: control characters
     /// go. invisible: soft hyphens, spaces of no width and the like go. nfc: Unicode is composed. spaces: none at the ends, single ones
     /// elsewhere, no tabs. all: all of these.
     #[arg(long, value_name = "REPAIRS", value_delimiter = ',', value_parser = repairs(), hide_possible_values = true)]

@@ -82,6 +82,11 @@ impl TextFilter {
         self.settings == FilterConfig::default()
     }
 
+    /// What it looks for.
+    pub(crate) fn settings(&self) -> &FilterConfig {
+        &self.settings
+    }
+
     /// The languages of source and target, if they count.
     pub(crate) fn languages(&self) -> Option<[Language; 2]> {
         self.languages
@@ -203,7 +208,9 @@ impl TrainingPairs {
                 CorpusError::NothingLeft(report)
             }
             CorpusError::NoText if self.report.left_out().next().is_some() => {
-                CorpusError::NothingLeft(Box::new(FilterReport { kept: 0, ..self.report.clone() }))
+                let mut report = self.report.clone();
+                report.dropped[Reason::Blank as usize].count = std::mem::take(&mut report.kept);
+                CorpusError::NothingLeft(Box::new(report))
             }
             error => error,
         }

@@ -1,18 +1,25 @@
 //! What stands on both sides of a good pair as it is: long numbers, URLs and mail addresses.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The fewest digits of a number that is compared: shorter ones are often written as words, or are times of the clock.
-const DIGITS: usize = 3;
-
-/// A long number of each side that the other side lacks, if both have one.
+/// A long number of each side that has no counterpart on the other side, if both have one.
+///
+/// Short numbers are often written as words, or are times of the clock. A counterpart is a number that begins with the other or is its
+/// beginning, zeros at the end aside: 2.838 million may be 283.8 times ten thousand, 600,000 may be 600 thousand.
 pub(crate) fn different_numbers(source: &str, target: &str) -> Option<(String, String)> {
-    let (source, target) = (long_numbers(source), long_numbers(target));
-    let alone = |these: &BTreeSet<String>, those| these.difference(those).next().cloned();
+    let (source, target) = (numbers(source), numbers(target));
+    let alone = |these: &[String], those: &[String]| {
+        let is_alone = |number: &&String| number.len() >= 3 && !those.iter().any(|other| is_like(number, other));
+        these.iter().find(is_alone).cloned()
+    };
     alone(&source, &target).zip(alone(&target, &source))
+}
+
+fn is_like(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|number| number.trim_end_matches('0'));
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// The numbers of URLs and mail addresses on each side, if they differ.
@@ -26,21 +33,20 @@ pub(crate) fn different_urls(source: &str, target: &str) -> Option<(usize, usize
     (counts.0 != counts.1).then_some(counts)
 }
 
-/// The numbers of a text with many digits, without what separates thousands: "1 234", "1.234" and "1,234" are 1234, "3.50" is 3 and 50.
-fn long_numbers(text: &str) -> BTreeSet<String> {
+/// The numbers of a text, without what separates thousands: "1 234", "1.234" and "1,234" are 1234, "3.50" is 3 and 50.
+fn numbers(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    let (mut numbers, mut at) = (BTreeSet::new(), 0);
+    let (mut numbers, mut at) = (Vec::new(), 0);
     while at < characters.len() {
         let mut number = digits(&characters[at..]);
         at += number.len().max(1);
-        if !number.is_empty() && number.len() <= 3 {
-            while let Some(thousands) = thousands(&characters[at..]) {
-                number.push_str(&thousands);
-                at += 1 + thousands.len();
-            }
+        let may_go_on = (1..=3).contains(&number.len());
+        while let Some(thousands) = may_go_on.then(|| thousands(&characters[at..])).flatten() {
+            number.push_str(&thousands);
+            at += 1 + thousands.len();
         }
-        if number.len() >= DIGITS {
-            numbers.insert(number);
+        if !number.is_empty() {
+            numbers.push(number);
         }
     }
     numbers
@@ -73,22 +79,28 @@ mod tests {
 
     #[test]
     fn thousands_are_read_in_any_form() {
-        let numbers = |text| long_numbers(text).into_iter().collect::<Vec<_>>();
         for text in ["1 234 567", "1.234.567", "1,234,567", "1'234'567", "1234567", "1\u{202f}234\u{a0}567", "١٢٣٤٥٦٧"]
         {
             assert_eq!(numbers(text), ["1234567"], "{text}");
         }
-        assert_eq!(numbers("In 1999 200 men, 3.50 at 15:30, no. 12"), ["1999", "200"]);
-        assert_eq!(numbers("2018年，100%"), ["100", "2018"]);
-        assert_eq!(numbers("1,23456"), ["23456"]);
+        assert_eq!(numbers("In 1999 200 men, 3.50 at 15:30, no. 12"), ["1999", "200", "3", "50", "15", "30", "12"]);
+        assert_eq!(numbers("2018年，100%"), ["2018", "100"]);
+        assert_eq!(numbers("1,23456"), ["1", "23456"]);
     }
 
     #[test]
     fn numbers_differ_if_each_side_has_its_own() {
         assert_eq!(different_numbers("in 1984", "en 1948"), Some(("1984".into(), "1948".into())));
-        assert_eq!(different_numbers("1984 and 2000", "1984 und zweitausend"), None);
-        assert_eq!(different_numbers("1,000 of 1984", "1 000 de 1984"), None);
-        assert_eq!(different_numbers("at 3 pm", "um 15 Uhr"), None);
+        for (one, other) in [
+            ("1984 and 2000", "1984 und zweitausend"),
+            ("1,000 of 1984", "1 000 de 1984"),
+            ("at 3 pm", "um 15 Uhr"),
+            ("600 thousand in 1984", "600,000 1984"),
+            ("283.8万", "2.838 million or 2838 thousand"),
+            ("600 and 3800万", "38 million and 600"),
+        ] {
+            assert_eq!(different_numbers(one, other), None, "{one}");
+        }
     }
 
     #[test]

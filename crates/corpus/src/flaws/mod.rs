@@ -100,9 +100,15 @@ pub(crate) fn letters(text: &str) -> Option<f64> {
     (all > 0).then(|| letters as f64 / all as f64)
 }
 
-/// How many times as long the longer text is, both counted with ten characters more.
+/// How many times as long the longer text is, both counted with ten characters more. As a Han character says as much as three letters, it
+/// counts three times, kana and Hangul twice.
 pub(crate) fn character_ratio(one: &str, other: &str) -> f64 {
-    let (one, other) = (one.chars().count() + 10, other.chars().count() + 10);
+    let weight = |character| match character {
+        '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => 3,
+        '\u{3040}'..='\u{30ff}' | '\u{ac00}'..='\u{d7af}' => 2,
+        _ => 1,
+    };
+    let [one, other] = [one, other].map(|text| text.chars().map(weight).sum::<usize>() + 10);
     one.max(other) as f64 / one.min(other) as f64
 }
 
@@ -176,5 +182,6 @@ mod tests {
         assert_eq!(letters(" "), None);
         assert_eq!(character_ratio("", &"x".repeat(30)), 4.0);
         assert_eq!(character_ratio("äöüäöüäöüä", ""), 2.0);
+        assert_eq!(character_ratio("你好カナ", &"x".repeat(20)), 1.5);
     }
 }

@@ -21,8 +21,20 @@ pub(crate) fn find_mojibake(text: &str) -> Option<Range<usize>> {
     Sequences::of(text).sure(text).next().map(|sequence| sequence.bytes)
 }
 
-/// The text with what was meant, if it has mojibake.
+/// The text with what was meant, if it has mojibake, or control characters that are signs in Windows-1252.
 pub(crate) fn undo_mojibake(text: &str) -> Option<String> {
+    let undone = undo_sequences(text);
+    let sign = |character: char| match character {
+        // The next line (NEL) is one in its own right.
+        '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}' => WINDOWS_1252[character as usize - 0x80],
+        character => character,
+    };
+    let before = undone.as_deref().unwrap_or(text);
+    let signed: String = before.chars().map(sign).collect();
+    if signed == before { undone } else { Some(signed) }
+}
+
+fn undo_sequences(text: &str) -> Option<String> {
     let (mut repaired, mut end) = (String::new(), 0);
     for Sequence { bytes, meant } in Sequences::of(text).sure(text) {
         repaired.push_str(&text[end..bytes.start]);
@@ -147,6 +159,7 @@ mod tests {
     #[test]
     fn latin_1_is_undone_too() {
         assert_eq!(undo_mojibake("gro\u{c3}\u{9f}"), Some("groß".into()));
+        assert_eq!(undo_mojibake("\u{84}So\u{93}, \u{85}\u{81}"), Some("„So“, \u{85}\u{81}".into()));
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Cleaner {
             let mut separator = ": ";
             for (repair, (count, first)) in &self.repaired {
                 let more = if *count > 1 { ", ..." } else { "" };
-                write!(text, "{separator}{count} {} ({first}{more})", repair.name())?;
+                write!(text, "{separator}{} {count} ({first}{more})", repair.name())?;
                 separator = "; ";
             }
             args.messages.note(text);

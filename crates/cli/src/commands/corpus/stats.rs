@@ -6,7 +6,7 @@ use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{DataConfig, FilterConfig};
 use rnnsearch_corpus::{
-    Counts, Entry, Filter, FilterReport, Reason, Side, SideStatistics, Statistics, TextFilter, Vocabularies,
+    Counts, Dropped, Entry, Filter, FilterReport, Reason, Side, SideStatistics, Statistics, TextFilter, Vocabularies,
 };
 use rnnsearch_inference::Model;
 use serde_json::{Value, json};
@@ -109,7 +109,14 @@ impl Counted {
         line("with a blank side", share(statistics.blank));
         line("identical sides", share(statistics.identical));
         line("that came before", share(statistics.duplicates));
-        line("kept", self.report.to_string());
+        line("kept", share(self.report.kept));
+        for (reason, Dropped { count, examples }) in self.report.left_out() {
+            let first = examples.first().map(|place| format!(", first at {}", harmless(&place.to_string())));
+            line(
+                "  left out",
+                format!("{} {}{}", share(*count), self.report.describe(reason), first.unwrap_or_default()),
+            );
+        }
         text.push('\n');
         text.push_str(&table(&self.rows()));
         let sides = &statistics.sides;
