@@ -101,9 +101,7 @@ fn clean(data: &DataConfig, repairs: &[Repair]) -> Vec<[String; 2]> {
     let pairs = entries(data).into_iter().map(|entry| entry.pair().unwrap().map(repaired));
     let keeps = |pair: &[String; 2]| {
         let [source, target] = pair;
-        pair.iter().all(|side| !side.trim().is_empty())
-            && filter.check(source, target).is_none()
-            && filter.check_again(source, target).is_none()
+        filter.check(source, target).or_else(|| filter.check_again(source, target)).is_none()
     };
     pairs.filter(keeps).collect()
 }

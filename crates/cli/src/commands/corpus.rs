@@ -29,14 +29,31 @@ pub fn run(what: &CorpusAction) -> Result<ExitCode> {
 }
 
 impl CorpusText {
-    /// The settings that it comes to; with `by_default`, of filters that nothing is said about.
+    /// The settings that it comes to. Filters are those of the configuration, or of `by_default` if that has any, and of the options.
     fn data(&self, by_default: &FilterConfig, messages: Messages) -> Result<DataConfig> {
         limit_threads(self.threads)?;
+        let overrides = self.overrides(by_default);
+        let mut data = match &self.config {
+            Some(config) => Config::load(config, &overrides)?.data,
+            None => DataConfig { train: vec![self.corpus()], ..Config::from_toml("", &overrides)?.data },
+        };
+        if data.train.is_empty() {
+            let message = "the configuration has no training corpus: `[[data.train]]` names its files";
+            return Err(Misuse(message.into()).into());
+        }
+        let unknown = [&data.source_language, &data.target_language].map(|name| Language::from_name(name).is_none());
+        if data.filter.languages && unknown.contains(&true) && !self.asks_for_languages(by_default) {
+            data.filter.languages = false;
+            messages.note("languages are not checked: name them with --source-language and --target-language");
+        }
+        Ok(data)
+    }
+
+    fn overrides(&self, by_default: &FilterConfig) -> Vec<String> {
         let mut overrides = if *by_default == FilterConfig::default() { Vec::new() } else { settings_of(by_default) };
-        let text = |value: &str| Value::from(value).to_string();
-        let languages = [("source", &self.source_language), ("target", &self.target_language)];
-        for (side, language) in languages {
-            overrides.extend(language.iter().map(|language| format!("data.{side}_language={}", text(language))));
+        for (side, language) in [("source", &self.source_language), ("target", &self.target_language)] {
+            overrides
+                .extend(language.iter().map(|name| format!("data.{side}_language={}", Value::from(name.as_str()))));
         }
         for filter in &self.filter {
             match filter.split_once('=') {
@@ -45,28 +62,14 @@ impl CorpusText {
                 Some((key, value)) => overrides.push(format!("data.filter.{}={value}", key.replace('-', "_"))),
             }
         }
-        let mut data = match &self.config {
-            Some(config) => Config::load(config, &overrides)?.data,
-            None => DataConfig { train: vec![self.corpus()], ..Config::from_toml("", &overrides)?.data },
-        };
-        if data.train.is_empty() {
-            return Err(
-                Misuse("the configuration has no training corpus: `[[data.train]]` names its files".into()).into()
-            );
-        }
-        // Who wants all that is recommended has perhaps not named languages, or those that cannot be told.
-        let asked = |filter: &String| filter == "languages" || filter == "languages=true";
-        let told = [&data.source_language, &data.target_language].map(|name| Language::from_name(name).is_some());
-        if data.filter.languages && told != [true, true] && !self.filter.iter().any(asked) && !self.sets_languages() {
-            data.filter.languages = false;
-            messages.note("languages are not checked: name them with --source-language and --target-language");
-        }
-        Ok(data)
+        overrides
     }
 
-    /// Whether a language was named, right or wrong.
-    fn sets_languages(&self) -> bool {
-        self.source_language.is_some() || self.target_language.is_some()
+    /// Whether languages count by more than that all recommended filters do.
+    fn asks_for_languages(&self, by_default: &FilterConfig) -> bool {
+        let has = |filter: &str| self.filter.iter().any(|given| given == filter);
+        let named = self.source_language.is_some() || self.target_language.is_some();
+        named || has("languages") || has("languages=true") || !by_default.languages && !has("recommended")
     }
 
     fn corpus(&self) -> CorpusConfig {

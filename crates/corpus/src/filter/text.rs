@@ -92,8 +92,11 @@ impl TextFilter {
         self.languages
     }
 
-    /// The reason to leave out a pair that is not blank, whatever came before.
+    /// The reason to leave out a pair, whatever came before.
     pub fn check(&self, source: &str, target: &str) -> Option<Reason> {
+        if is_blank([source, target]) {
+            return Some(Reason::Blank);
+        }
         Reason::of_text().find(|reason| self.find(*reason, [source, target]).is_some())
     }
 
@@ -247,8 +250,9 @@ impl TrainingPairs {
 }
 
 fn reason_of(pair: &Result<Pair, CorpusError>, filter: &TextFilter) -> Option<Reason> {
+    // Who reads on counts blank pairs.
     let Pair { source, target, .. } = pair.as_ref().ok()?;
-    if is_blank([source, target]) { None } else { filter.check(source, target) }
+    filter.check(source, target).filter(|reason| *reason != Reason::Blank)
 }
 
 impl Iterator for TrainingPairs {
@@ -306,6 +310,11 @@ mod tests {
             assert_eq!(filter(FilterConfig::default()).check(source, target), None, "{reason:?}");
         }
         assert_eq!(filter(FilterConfig::recommended()).check(GERMAN, ENGLISH), None);
+    }
+
+    #[test]
+    fn blank_pairs_are_left_out_by_any_filter() {
+        assert_eq!(filter(FilterConfig::default()).check(" ", "a"), Some(Reason::Blank));
     }
 
     #[test]

@@ -118,8 +118,7 @@ impl Cleaner {
         });
         made.sort_unstable();
         made.dedup();
-        let blank = source.trim().is_empty() || target.trim().is_empty();
-        let reason = if blank { Some(Reason::Blank) } else { self.filter.check(&source, &target) };
+        let reason = self.filter.check(&source, &target);
         Some(Repaired { pair: [source, target], made, reason })
     }
 

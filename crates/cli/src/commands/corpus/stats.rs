@@ -6,7 +6,7 @@ use anyhow::Result;
 use indicatif::HumanCount;
 use rnnsearch_config::{DataConfig, FilterConfig};
 use rnnsearch_corpus::{
-    Counts, Dropped, Entry, Filter, FilterReport, Reason, Side, SideStatistics, Statistics, TextFilter, Vocabularies,
+    Counts, Dropped, Entry, Filter, FilterReport, Side, SideStatistics, Statistics, TextFilter, Vocabularies,
 };
 use rnnsearch_inference::Model;
 use serde_json::{Value, json};
@@ -69,14 +69,14 @@ impl Counted {
 
     fn add(&mut self, entries: &[Entry]) {
         self.unreadable += entries.iter().filter(|entry| !entry.errors.is_empty()).count() as u64;
-        let pairs: Vec<[&str; 2]> = entries.iter().filter_map(Entry::pair).collect();
+        let paired: Vec<(&Entry, [&str; 2])> =
+            entries.iter().filter_map(|entry| Some((entry, entry.pair()?))).collect();
+        let pairs: Vec<[&str; 2]> = paired.iter().map(|(_, pair)| *pair).collect();
         let tokens = self.statistics.add(&pairs, self.vocabularies.as_ref());
-        for (index, entry) in entries.iter().filter(|entry| entry.pair().is_some()).enumerate() {
-            let [source, target] = pairs[index];
-            let blank = source.trim().is_empty() || target.trim().is_empty();
-            let mut reason = if blank { Some(Reason::Blank) } else { self.filter.check(source, target) };
+        for ((entry, [source, target]), tokens) in paired.into_iter().zip(tokens) {
+            let mut reason = self.filter.check(source, target);
             reason = reason.or_else(|| self.filter.check_again(source, target));
-            reason = reason.or_else(|| tokens[index].and_then(|[source, target]| self.limits.check(source, target)));
+            reason = reason.or_else(|| tokens.and_then(|[source, target]| self.limits.check(source, target)));
             self.report.count(reason, &entry.place(Side::Source));
         }
     }
