@@ -9,6 +9,7 @@
 )]
 
 mod align;
+mod corpus;
 mod plot;
 mod runs;
 
@@ -23,6 +24,7 @@ use rnnsearch_config::{LengthForm, Preset, StopRule};
 use rnnsearch_kernels::device::DeviceName;
 
 pub use self::align::{Align, Combine, Format, GoldFile, GoldFormat, Linking, Read, Rule, Symmetrize, Words};
+pub use self::corpus::{CorpusAction, CorpusCheck, CorpusClean, CorpusCommand, CorpusStats, CorpusText, Fix};
 pub use self::plot::{Curve, LengthMetricName, Plot, XAxis};
 pub use self::runs::{Order, Runs};
 use crate::messages::Messages;
@@ -68,6 +70,7 @@ pub enum Command {
     Rerank(Rerank),
     Export(Export),
     Info(Info),
+    Corpus(CorpusCommand),
     Config(ConfigCommand),
     Bench(Bench),
     Completions(Completions),

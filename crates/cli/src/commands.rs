@@ -4,6 +4,7 @@ mod align;
 mod bench;
 mod completions;
 mod config;
+mod corpus;
 mod evaluate;
 mod export;
 pub mod heatmap;
@@ -26,6 +27,7 @@ use crate::args::Command;
 pub fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Train(args) => return train::run(&args),
+        Command::Corpus(args) => return corpus::run(&args.what),
         Command::Translate(args) => translate::run(&args),
         Command::Align(args) => align::run(&args),
         Command::Heatmap(args) => heatmap::run(&args),

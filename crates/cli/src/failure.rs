@@ -77,6 +77,7 @@ fn is_wrong_setting(error: &CorpusError) -> bool {
     matches!(
         error,
         CorpusError::CorpusSetting { .. }
+            | CorpusError::UnknownLanguage { .. }
             | CorpusError::VocabularyTooLarge { .. }
             | CorpusError::VocabularyTooSmall { .. }
     )

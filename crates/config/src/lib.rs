@@ -25,6 +25,7 @@
 mod attention;
 mod check;
 mod error;
+mod filter;
 mod key;
 mod layers;
 mod paths;

@@ -80,12 +80,11 @@ fn data(court: &mut Court<'_>, config: &Config) {
             "no sentence is within both: lower `min_length` or raise `max_length`",
         );
     }
-    if data.max_ratio > 0.0 && data.max_ratio < 1.0 {
-        court.bad_value(
-            "data.max_ratio",
-            "0 or a number from 1 up",
-            "of every pair one side is the longer one, by a ratio of at least 1",
-        );
+    let ratios =
+        [("data.max_ratio", data.max_ratio), ("data.filter.max_character_ratio", data.filter.max_character_ratio)];
+    for (key, _) in ratios.iter().filter(|(_, ratio)| *ratio > 0.0 && *ratio < 1.0) {
+        let help = "of every pair one side is the longer one, by a ratio of at least 1";
+        court.bad_value(key, "0 or a number from 1 up", help);
     }
 }
 

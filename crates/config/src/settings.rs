@@ -79,6 +79,9 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"cache")]
     pub cache: Option<PathBuf>,
+    /// Training pairs whose text looks wrong are left out (and counted). All of this is off unless it is set; `rnnsearch corpus check`
+    /// tells what is in a corpus, docs/corpus.md how it is found.
+    pub filter: FilterConfig,
 }
 
 impl Default for DataConfig {
@@ -93,8 +96,48 @@ impl Default for DataConfig {
             max_ratio: 0.0,
             temperature: 1.0,
             cache: None,
+            filter: FilterConfig::default(),
         }
     }
+}
+
+/// What a training pair must not be; words are what white space separates.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FilterConfig {
+    /// Leave out pairs whose sides are the same, white space aside: they were not translated.
+    pub identical: bool,
+    /// Leave out pairs with control characters, or with U+FFFD, which stands for what a program could not read.
+    pub broken_characters: bool,
+    /// Leave out pairs with UTF-8 that a program took for Latin-1 or Windows-1252 ("fÃ¼r").
+    pub mojibake: bool,
+    /// Leave out pairs with tags or entities of HTML.
+    pub markup: bool,
+    /// Leave out pairs with more characters than this on a side; 0 keeps all.
+    #[schemars(range(max = 100_000_000))]
+    pub max_characters: usize,
+    /// Leave out pairs with more words than this on a side; 0 keeps all.
+    #[schemars(range(max = 100_000_000))]
+    pub max_words: usize,
+    /// Leave out pairs with a word of more characters than this, URLs too, but not those of scripts that separate no words; 0 keeps all.
+    #[schemars(range(max = 100_000_000))]
+    pub max_word_length: usize,
+    /// Leave out pairs where one side has more than this many times the characters of the other, both counted with ten more, so that
+    /// short sentences may differ, Han characters three times, kana and Hangul twice; 0 keeps all.
+    #[schemars(range(min = 0.0))]
+    pub max_character_ratio: f64,
+    /// Leave out pairs where less than this share of a side's characters, white space aside, are letters; 0 keeps all.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub min_letters: f64,
+    /// Leave out pairs where each side has a number of three digits or more that is not, nor begins like, a number of the other.
+    pub numbers: bool,
+    /// Leave out pairs with more URLs and mail addresses on one side than on the other.
+    pub urls: bool,
+    /// Leave out pairs with a side that is surely in another language than `data.source_language` and `data.target_language`, which must
+    /// be codes (`de`, `deu`) or English names of languages.
+    pub languages: bool,
+    /// Leave out pairs that came before, in any of the corpora, white space aside; takes 10 to 31 bytes of memory a pair.
+    pub duplicates: bool,
 }
 
 /// One parallel corpus: either two files (`source`, `target`), or one file of pairs (`tsv` or `jsonl`).

@@ -189,6 +189,7 @@ fn data() -> impl Strategy<Value = DataConfig> {
             max_length,
             min_length,
             max_ratio,
+            filter: FilterConfig::recommended(),
         },
     )
 }

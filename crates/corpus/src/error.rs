@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::filter::FilterReport;
+use crate::language::Language;
 
 /// Why text could not be read, filtered or turned into tokens.
 ///
@@ -134,6 +135,17 @@ pub enum CorpusError {
     CorpusSetting {
         /// What was set.
         found: String,
+    },
+    /// A language that cannot be told from others.
+    #[error(
+        "{key} = \"{name}\" is no language that can be told from others; there are {}: take one of their codes (two letters will do, \
+         with or without a country) or English names, or leave languages unchecked", Language::codes().join(", ")
+    )]
+    UnknownLanguage {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        name: String,
     },
     /// There is no text to learn a vocabulary from.
     #[error("the training text holds nothing but blank lines: there is no vocabulary to learn from it")]

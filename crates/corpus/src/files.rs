@@ -1,4 +1,4 @@
-//! Files that are either whole or not there.
+//! Files that are either whole or not there, and files that are compressed.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,6 +16,68 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)
+}
+
+/// Compresses what is written, if the name of the file asks for it: `.gz`, `.zst` or `.xz`.
+pub enum Compressor<W: Write> {
+    /// As it is.
+    None(W),
+    /// gzip.
+    Gzip(flate2::write::GzEncoder<W>),
+    /// Zstandard.
+    Zstd(zstd::stream::write::Encoder<'static, W>),
+    /// xz.
+    Xz(liblzma::write::XzEncoder<W>),
+}
+
+impl<W: Write> Compressor<W> {
+    /// What compresses for a file of this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for it.
+    pub fn of_name(path: &Path, writer: W) -> io::Result<Self> {
+        Ok(match path.extension().and_then(|extension| extension.to_str()) {
+            Some("gz") => Self::Gzip(flate2::write::GzEncoder::new(writer, flate2::Compression::default())),
+            Some("zst") => Self::Zstd(zstd::stream::write::Encoder::new(writer, zstd::DEFAULT_COMPRESSION_LEVEL)?),
+            Some("xz") => Self::Xz(liblzma::write::XzEncoder::new(writer, 6)),
+            _ => Self::None(writer),
+        })
+    }
+
+    /// Writes the end, and gives the writer back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn finish(self) -> io::Result<W> {
+        match self {
+            Self::None(writer) => Ok(writer),
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd(encoder) => encoder.finish(),
+            Self::Xz(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Compressor<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::None(writer) => writer.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+            Self::Zstd(encoder) => encoder.write(bytes),
+            Self::Xz(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::None(writer) => writer.flush(),
+            Self::Gzip(encoder) => encoder.flush(),
+            Self::Zstd(encoder) => encoder.flush(),
+            Self::Xz(encoder) => encoder.flush(),
+        }
+    }
 }
 
 /// Makes what was created or renamed in a folder last through a power loss.
@@ -62,6 +124,24 @@ mod tests {
         write_atomic(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_compressed_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, head) in
+            [("a.gz", &b"\x1f\x8b"[..]), ("a.zst", b"\x28\xb5\x2f\xfd"), ("a.xz", b"\xfd7zXZ"), ("a.txt", b"a")]
+        {
+            let path = folder.path().join(name);
+            let mut writer = Compressor::of_name(&path, File::create(&path).unwrap()).unwrap();
+            writer.write_all("a line\n".repeat(1000).as_bytes()).unwrap();
+            writer.finish().unwrap();
+            assert!(fs::read(&path).unwrap().starts_with(head), "{name}");
+            assert_eq!(
+                crate::Lines::open(&path).unwrap().map(Result::unwrap).filter(|line| line == "a line").count(),
+                1000
+            );
+        }
     }
 
     #[test]

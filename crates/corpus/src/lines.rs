@@ -24,6 +24,9 @@ pub struct Lines {
     nul_seen: bool,
     /// Whether the rest of a line that is too long is still to be passed over.
     within_line: bool,
+    byte_order_mark: bool,
+    /// The lines that end in CR LF, and the first of them.
+    carriage_returns: (u64, u64),
     finished: bool,
 }
 
@@ -66,7 +69,18 @@ impl Lines {
     }
 
     fn new(name: Arc<str>, reader: Box<dyn BufRead + Send>, compressed: bool) -> Self {
-        Self { name, reader, compressed, line: 0, offset: 0, nul_seen: false, within_line: false, finished: false }
+        Self {
+            name,
+            reader,
+            compressed,
+            line: 0,
+            offset: 0,
+            nul_seen: false,
+            within_line: false,
+            byte_order_mark: false,
+            carriage_returns: (0, 0),
+            finished: false,
+        }
     }
 
     /// The name of the file.
@@ -77,6 +91,16 @@ impl Lines {
     /// The number of lines read so far.
     pub fn line(&self) -> u64 {
         self.line
+    }
+
+    /// Whether there was a byte order mark at the start.
+    pub fn has_byte_order_mark(&self) -> bool {
+        self.byte_order_mark
+    }
+
+    /// How many lines read so far end in CR LF, and the first of them.
+    pub fn carriage_returns(&self) -> (u64, u64) {
+        self.carriage_returns
     }
 
     fn file(&self) -> String {
@@ -105,9 +129,13 @@ impl Lines {
             return Err(CorpusError::LineTooLong { file: self.file(), line: self.line, limit: Self::MAX_LINE });
         }
         self.nul_seen |= start < BLOCK as u64 && bytes.contains(&0);
-        strip_line_end(&mut bytes);
+        if strip_line_end(&mut bytes) {
+            let (count, first) = self.carriage_returns;
+            self.carriage_returns = (count + 1, if count == 0 { self.line } else { first });
+        }
         let mut text = String::from_utf8(bytes).map_err(|error| self.not_utf8(start, &error))?;
         if self.line == 1 && text.starts_with(BYTE_ORDER_MARK) {
+            self.byte_order_mark = true;
             text.drain(..BYTE_ORDER_MARK.len_utf8());
         }
         Ok(Some(text))
@@ -162,13 +190,9 @@ fn buffered(reader: impl Read + Send + 'static) -> Box<dyn BufRead + Send> {
     Box::new(BufReader::with_capacity(BLOCK, reader))
 }
 
-fn strip_line_end(bytes: &mut Vec<u8>) {
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
-    }
+/// Takes the line end off; returns whether it was CR LF.
+fn strip_line_end(bytes: &mut Vec<u8>) -> bool {
+    bytes.pop_if(|last| *last == b'\n').and_then(|_| bytes.pop_if(|last| *last == b'\r')).is_some()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

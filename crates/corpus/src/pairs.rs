@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rnnsearch_config::CorpusConfig;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::CorpusError;
 use crate::guide::{TokenLink, WordLinks, parse_links, words};
@@ -141,14 +141,15 @@ fn links_of(lines: &Lines, line: &str, pair: &Pair) -> Result<WordLinks, CorpusE
     }
 }
 
-enum TextReader {
+/// The files of a corpus.
+pub(crate) enum TextReader {
     Files { source: Lines, target: Lines },
     Tsv(Lines),
     Jsonl { lines: Lines, source_field: String, target_field: String },
 }
 
 impl TextReader {
-    fn open(corpus: &CorpusConfig) -> Result<Self, CorpusError> {
+    pub(crate) fn open(corpus: &CorpusConfig) -> Result<Self, CorpusError> {
         let field = |name: &Option<String>, default: &str| name.clone().unwrap_or_else(|| default.to_owned());
         match (&corpus.source, &corpus.target, &corpus.tsv, &corpus.jsonl) {
             (Some(source), Some(target), None, None) => {
@@ -170,7 +171,7 @@ impl TextReader {
             Self::Files { source, target } => read_files(source, target)?,
             Self::Tsv(lines) => next_line(lines)?.map(|line| split_columns(lines, &line)).transpose()?,
             Self::Jsonl { lines, source_field, target_field } => {
-                next_line(lines)?.map(|line| parse_object(lines, &line, source_field, target_field)).transpose()?
+                next_line(lines)?.map(|line| parse_pair(lines, &line, source_field, target_field)).transpose()?
             }
         };
         let lines = self.lines();
@@ -188,6 +189,15 @@ impl TextReader {
         match self {
             Self::Files { source: lines, .. } | Self::Tsv(lines) | Self::Jsonl { lines, .. } => lines,
         }
+    }
+
+    /// The lines of all files, one or two.
+    pub(crate) fn all_lines(&self) -> impl Iterator<Item = &Lines> {
+        let target = match self {
+            Self::Files { target, .. } => Some(target),
+            _ => None,
+        };
+        [self.lines()].into_iter().chain(target)
     }
 }
 
@@ -221,7 +231,7 @@ fn count_rest(lines: &mut Lines) -> Result<(), CorpusError> {
     lines.try_for_each(|line| line.map(drop))
 }
 
-fn split_columns(lines: &Lines, line: &str) -> Result<(String, String), CorpusError> {
+pub(crate) fn split_columns(lines: &Lines, line: &str) -> Result<(String, String), CorpusError> {
     match line.split_once('\t') {
         Some((source, target)) if !target.contains('\t') => Ok((source.to_owned(), target.to_owned())),
         _ => {
@@ -231,23 +241,35 @@ fn split_columns(lines: &Lines, line: &str) -> Result<(String, String), CorpusEr
     }
 }
 
-fn parse_object(lines: &Lines, text: &str, source: &str, target: &str) -> Result<(String, String), CorpusError> {
-    let (file, line) = (lines.name().to_string(), lines.line());
-    let object = match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => object,
-        Ok(other) => return Err(CorpusError::Json { file, line, reason: format!("found {}", json_kind(&other)) }),
-        Err(error) => return Err(CorpusError::Json { file, line, reason: json_reason(&error) }),
-    };
-    let sentence = |field: &str| {
-        let problem = match object.get(field) {
-            Some(Value::String(text)) if !text.contains('\n') => return Ok(text.clone()),
-            Some(Value::String(_)) => "holds a line break: a sentence is one line",
-            Some(_) => "is not a string",
-            None => "is missing",
-        };
-        Err(CorpusError::Field { file: file.clone(), line, field: field.to_owned(), problem })
-    };
+fn parse_pair(lines: &Lines, text: &str, source: &str, target: &str) -> Result<(String, String), CorpusError> {
+    let object = parse_object(lines, text)?;
+    let sentence = |field: &str| sentence_of(&object, field, lines).map(str::to_owned);
     Ok((sentence(source)?, sentence(target)?))
+}
+
+/// The object of the line just read.
+pub(crate) fn parse_object(lines: &Lines, text: &str) -> Result<Map<String, Value>, CorpusError> {
+    let (file, line) = (lines.name().to_string(), lines.line());
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(CorpusError::Json { file, line, reason: format!("found {}", json_kind(&other)) }),
+        Err(error) => Err(CorpusError::Json { file, line, reason: json_reason(&error) }),
+    }
+}
+
+/// The sentence in a field of the line just read.
+pub(crate) fn sentence_of<'o>(
+    object: &'o Map<String, Value>,
+    field: &str,
+    lines: &Lines,
+) -> Result<&'o str, CorpusError> {
+    let problem = match object.get(field) {
+        Some(Value::String(text)) if !text.contains('\n') => return Ok(text),
+        Some(Value::String(_)) => "holds a line break: a sentence is one line",
+        Some(_) => "is not a string",
+        None => "is missing",
+    };
+    Err(CorpusError::Field { file: lines.name().to_string(), line: lines.line(), field: field.to_owned(), problem })
 }
 
 fn json_kind(value: &Value) -> &'static str {

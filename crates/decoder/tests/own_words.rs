@@ -52,7 +52,7 @@ fn nats(model: &RnnSearch, batch: &Batch, dropout: Option<&mut Dropout>) -> f64 
 }
 
 fn devices() -> [Device; 2] {
-    [Device::flex(), Device::ndarray()]
+    [Device::flex(), Device::flex().autodiff()]
 }
 
 #[test]

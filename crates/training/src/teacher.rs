@@ -7,7 +7,7 @@ use rnnsearch_alignment::{
     Links, Segmentation, Sentence, Statistical, StatisticalLearner, StatisticalOptions, Symmetrization,
 };
 use rnnsearch_config::Config;
-use rnnsearch_corpus::{CorpusError, Pair, Pairs, WordLinks};
+use rnnsearch_corpus::{CorpusError, Pair, TrainingPairs, WordLinks};
 
 use crate::TrainingError;
 use crate::notes::Notes;
@@ -28,7 +28,7 @@ impl Teacher {
         }
         let options = StatisticalOptions { seed: config.training.seed, ..StatisticalOptions::default() };
         let mut learner = StatisticalLearner::new(options);
-        for pair in Pairs::open(&config.data.train)? {
+        for pair in TrainingPairs::open(&config.data)? {
             let pair = pair?;
             let [source, target] = words(&pair);
             learner.add(&of(&pair.source, &source), &of(&pair.target, &target));
@@ -110,7 +110,7 @@ mod tests {
         let mut notes = Notes { observer: &mut told, lines: Vec::new() };
         let teacher = Teacher::learn(&config, &mut notes).unwrap().unwrap();
         assert_eq!(notes.lines, [format!("learning the links of {} pairs", 2 * TOGETHER)]);
-        let linked = teacher.link(Pairs::open(&config.data.train).unwrap());
+        let linked = teacher.link(TrainingPairs::open(&config.data).unwrap());
         let mut links: Vec<Vec<(u32, u32)>> = linked.map(|pair| pair.unwrap().links.unwrap().links).collect();
         let learnt = links.split_off(TOGETHER);
         assert_eq!(links.pop(), Some(vec![]), "a blank line is no line without links");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rnnsearch_config::{Config, CorpusConfig};
-use rnnsearch_corpus::{Dataset, Example, Mixture, Pair, Pairs, Vocabularies, encode_training};
+use rnnsearch_corpus::{Dataset, Example, Mixture, Pair, Pairs, TrainingPairs, Vocabularies, encode_training};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ impl Text {
             config.data.validation.as_ref().map(|corpus| Validation::read(corpus, &vocabularies)).transpose()?;
         let mut overlap = Overlap::new(validation.as_ref().map_or(&[], Validation::pairs));
         // What cannot be opened is told before anything is made.
-        let pairs = Pairs::open(&config.data.train)?;
+        let pairs = TrainingPairs::open(&config.data)?;
         let cache = Cache::new(config, &vocabularies, run)?;
         let resumed = run.is_resumed();
         let mut read = resumed || validation.is_none();
@@ -88,17 +88,23 @@ fn encode(
 ) -> Result<Value, TrainingError> {
     let mut hasher = hash_of_links(config)?;
     hash_tokenizers(&mut hasher, vocabularies);
-    let pairs = Pairs::open(&config.data.train)?.inspect(|pair| pair.iter().for_each(&mut see));
+    let mut read = TrainingPairs::open(&config.data)?;
+    let pairs = read.by_ref().inspect(|pair| pair.iter().for_each(&mut see));
     let mut kept = vec![0; config.data.train.len()];
     let keep = |pair: &Pair, example: &Example| {
         kept[pair.corpus] += 1;
         hash_example(&mut hasher, example);
         writer.push(example)
     };
-    let report = match Teacher::learn(config, notes)? {
-        Some(teacher) => encode_training(teacher.link(pairs), vocabularies, &config.data, keep)?,
-        None => encode_training(pairs, vocabularies, &config.data, keep)?,
+    let made = match Teacher::learn(config, notes)? {
+        Some(teacher) => encode_training(teacher.link(pairs), vocabularies, &config.data, keep),
+        None => encode_training(pairs, vocabularies, &config.data, keep),
     };
+    let mut report = made.map_err(|error| match error {
+        TrainingError::Corpus(error) => read.explain(error).into(),
+        error => error,
+    })?;
+    report.add_left_out(read.report());
     Ok(json!(Notice { report: report.to_string(), kept, hash: hasher.finalize().to_hex().to_string() }))
 }
 
@@ -135,7 +141,8 @@ fn vocabularies(config: &Config, run: &RunFolder, notes: &mut Notes) -> Result<V
         };
     }
     notes.add(format!("learning {}", if config.tokenizer.joint { "a joint vocabulary" } else { "two vocabularies" }));
-    Ok(Vocabularies::train(Pairs::open(&config.data.train)?, &config.tokenizer, &tags(config))?)
+    let mut pairs = TrainingPairs::open(&config.data)?;
+    Ok(Vocabularies::train(pairs.by_ref(), &config.tokenizer, &tags(config)).map_err(|error| pairs.explain(error))?)
 }
 
 /// The tags of the training corpora.
@@ -146,7 +153,9 @@ fn tags(config: &Config) -> Vec<String> {
 
 /// Vocabularies with what the training text has beside them.
 fn grown(known: &Vocabularies, config: &Config, most: usize, notes: &mut Notes) -> Result<Vocabularies, TrainingError> {
-    let grown = known.grown(Pairs::open(&config.data.train)?, &config.tokenizer, most, &tags(config))?;
+    let mut pairs = TrainingPairs::open(&config.data)?;
+    let grown = known.grown(pairs.by_ref(), &config.tokenizer, most, &tags(config));
+    let grown = grown.map_err(|error| pairs.explain(error))?;
     let [source, target] = [(&grown.source, &known.source), (&grown.target, &known.target)]
         .map(|(grown, known)| grown.vocab_size() - known.vocab_size());
     notes.add(match grown.is_joint() {

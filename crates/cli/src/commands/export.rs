@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use indicatif::HumanBytes;
-use rnnsearch_config::{Config, CorpusConfig};
-use rnnsearch_corpus::{CorpusError, Filter, Pair, Pairs};
+use rnnsearch_config::{Config, CorpusConfig, DataConfig};
+use rnnsearch_corpus::{CorpusError, Filter, Pair, TrainingPairs};
 use rnnsearch_inference::{Form, Model, Shortlist, ShortlistCounts};
 use rnnsearch_training::average_checkpoints;
 
@@ -69,7 +69,7 @@ pub fn run(args: &Export) -> Result<()> {
 
 /// Aligns pairs of the corpus and counts what source words become.
 fn learn_shortlist(args: &Export, proposals: usize) -> Result<Shortlist> {
-    let pairs = Pairs::open(&corpora(args)?)?;
+    let pairs = TrainingPairs::open(&text(args)?)?;
     let translator = args.compute.load(&args.run, &[], args.messages)?;
     require_attention(&translator)?;
     let sample = sample(pairs, args.shortlist.pairs.get())?;
@@ -84,11 +84,12 @@ fn learn_shortlist(args: &Export, proposals: usize) -> Result<Shortlist> {
     Ok(counts.shortlist(args.shortlist.frequent as usize, proposals))
 }
 
-/// The corpora that were named, or those that the run was trained on.
-fn corpora(args: &Export) -> Result<Vec<CorpusConfig>> {
+/// The corpus that was named, or the text that the run was trained on.
+fn text(args: &Export) -> Result<DataConfig> {
     let source = args.shortlist.source.clone();
     if source.is_some() {
-        return Ok(vec![CorpusConfig { source, target: args.shortlist.target.clone(), ..CorpusConfig::default() }]);
+        let corpus = CorpusConfig { source, target: args.shortlist.target.clone(), ..CorpusConfig::default() };
+        return Ok(DataConfig { train: vec![corpus], ..DataConfig::default() });
     }
     if !args.run.is_dir() {
         return Err(Misuse(format!(
@@ -97,7 +98,7 @@ fn corpora(args: &Export) -> Result<Vec<CorpusConfig>> {
         ))
         .into());
     }
-    Ok(Config::load(&args.run.join("config.toml"), &[])?.data.train)
+    Ok(Config::load(&args.run.join("config.toml"), &[])?.data)
 }
 
 /// At most `most` pairs at even distances, without blank ones.

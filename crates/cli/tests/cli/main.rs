@@ -6,6 +6,7 @@ mod bench;
 mod commands;
 mod common;
 mod control;
+mod corpus;
 mod determinism;
 mod evaluate;
 mod family;
