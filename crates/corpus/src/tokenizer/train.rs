@@ -57,10 +57,16 @@ impl WordCounts {
 
     /// Forgets the words seen once, then those seen at most twice, four times and so on, until half of what may be remembered is left.
     fn forget_rare(&mut self) {
+        let most_seen = self.counts.values().copied().max().unwrap_or(0);
         let mut rare = 1;
-        while self.counts.len() > self.most / 2 {
+        while self.counts.len() > self.most / 2 && rare < most_seen {
             self.counts.retain(|_, count| *count > rare);
             rare *= 2;
+        }
+        if self.counts.len() > self.most / 2 {
+            // They are about as rare, all of them: any half will do that is always the same.
+            let words = sorted(std::mem::take(&mut self.counts));
+            self.counts = words.into_iter().take(self.most / 2).collect();
         }
     }
 
@@ -223,7 +229,11 @@ mod tests {
 
     #[test]
     fn rare_words_are_forgotten_where_there_are_too_many() {
-        let mut counts = WordCounts { most: 10, ..WordCounts::new(&TokenizerConfig::default()) };
+        let counts = || WordCounts { most: 10, ..WordCounts::new(&TokenizerConfig::default()) };
+        let mut alike = counts();
+        alike.add(&["l k j i h g f e d c b a"]);
+        assert_eq!(sorted(alike.counts), [" a", " b", " c", " d", " e"].map(|word| (word.into(), 1)));
+        let mut counts = counts();
         // Eight words: all of them are remembered.
         counts.add(&["a a a a b b b c c d e f g h"]);
         assert_eq!(counts.counts.len(), 8);
