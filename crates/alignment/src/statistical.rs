@@ -471,9 +471,7 @@ mod tests {
     /// The texts of the quickstart, with links made by its grammar.
     #[test]
     fn quickstart() {
-        let read = |name: &str| {
-            std::fs::read_to_string(format!("{}/../../data/quickstart/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
-        };
+        let read = |name: &str| std::fs::read_to_string(format!("../../data/quickstart/{name}")).unwrap();
         let texts = ["dev.tok.en", "dev.tok.fr", "test.tok.en", "test.tok.fr", "dev.talp", "test.talp"].map(read);
         let [dev_en, dev_fr, test_en, test_fr, dev_gold, test_gold] = texts.each_ref().map(|text| text.lines());
         let pairs: Vec<(&str, &str)> = dev_en.chain(test_en).zip(dev_fr.chain(test_fr)).collect();

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Settings that go together, in the place of the defaults; `rnnsearch config preset NAME` prints those of one.
     #[serde(skip_serializing)]
-    #[schemars(example = &"small")]
+    #[schemars(example = &"tiny")]
     pub preset: Option<Preset>,
     /// Where the parallel text is and what of it is used. Relative paths start at the folder of this file.
     pub data: DataConfig,

@@ -58,11 +58,11 @@ fn a_preset_is_what_its_lines_say() {
         assert_eq!(Config::from_toml(&name, &[]).unwrap(), lines);
         assert_eq!(Config::from_toml("", &[format!("preset={}", preset.name())]).unwrap(), lines);
         // What is set beside it goes before it, and leaves what else it says.
-        let file = format!("{name}[model]\nreadout = 44\n");
+        let file = format!("{name}[model]\nattention_hidden = 44\n");
         let config = Config::from_toml(&file, &["training.seed=9".into()]).unwrap();
-        assert_eq!((config.model.readout, config.training.seed), (44, 9));
+        assert_eq!((config.model.attention_hidden, config.training.seed), (44, 9));
         let rest = |mut config: Config| {
-            (config.model.readout, config.training.seed) = (1, 1);
+            (config.model.attention_hidden, config.training.seed) = (1, 1);
             config
         };
         assert_eq!(rest(config), rest(lines));

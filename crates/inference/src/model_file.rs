@@ -270,7 +270,7 @@ fn model_path(path: &Path) -> Result<PathBuf, InferenceError> {
 /// A configuration without the paths of the machine it was trained on.
 fn portable(config: &Config) -> Config {
     let data = DataConfig { train: Vec::new(), validation: None, cache: None, ..config.data.clone() };
-    let training = TrainingConfig { from: None, ..config.training.clone() };
+    let training = TrainingConfig { from: None, grow_vocabulary: 0, ..config.training.clone() };
     Config { data, training, ..config.clone() }
 }
 

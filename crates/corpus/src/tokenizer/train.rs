@@ -72,9 +72,7 @@ impl WordCounts {
 
     /// The words in an order that depends on the text alone, with their counts.
     pub(crate) fn sorted(self) -> Vec<(String, u64)> {
-        let mut words: Vec<(String, u64)> = self.counts.into_iter().collect();
-        words.sort_unstable();
-        words
+        sorted(self.counts)
     }
 
     /// Learns the vocabulary. The result depends on the counts alone, not on the order of the lines or the threads.
@@ -221,6 +219,12 @@ fn reserved_tokens(kind: TokenizerKind, tags: &[String]) -> Vec<String> {
     let bytes = (0..=u8::MAX).filter(|_| spells_bytes(kind));
     let special = SPECIAL_TOKENS.iter().map(|&token| token.to_owned());
     special.chain(bytes.map(super::byte_token)).chain(tags.iter().map(|tag| super::tag_token(tag))).collect()
+}
+
+fn sorted(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut words: Vec<(String, u64)> = counts.into_iter().collect();
+    words.sort_unstable();
+    words
 }
 
 #[cfg(test)]
