@@ -303,12 +303,57 @@ fn training(court: &mut Court<'_>, config: &Config) {
         let help = "translations are scored as they are: remove one of them";
         court.contradiction(&["training.minimum_risk.samples", "training.scheduled_sampling.rate"], help);
     }
-    if PARTS.iter().all(|part| training.freeze.contains(part)) {
+    if risk.samples > 0 {
+        risk_alone(court, config);
+    }
+    let (epochs, most) = (training.curriculum.epochs, training.max_epochs);
+    if epochs > 0 && most > 0 && epochs >= most {
+        let help = "no epoch would have all pairs: lower `epochs`, or raise `max_epochs`";
+        court.contradiction(&["training.curriculum.epochs", "training.max_epochs"], help);
+    }
+    if PARTS.iter().all(|part| is_frozen(*part, config)) {
         court.bad_value("training.freeze", "some parts of the model", "nothing is left that could learn: remove one");
     }
     if training.freeze.contains(&Part::Attention) && config.model.attention == Attention::None {
         let help = "without attention there is no alignment model: remove it from `freeze`";
         court.contradiction(&["training.freeze", "model.attention"], help);
+    }
+}
+
+/// What has no meaning for translations that are drawn: they have no links, and bad ones among them are not to be looked at well.
+fn risk_alone(court: &mut Court<'_>, config: &Config) {
+    let samples = "training.minimum_risk.samples";
+    let terms = &config.training.alignment;
+    let others = [
+        ("learn_links", terms.learn_links),
+        ("coverage", terms.coverage > 0.0),
+        ("doubly_stochastic", terms.doubly_stochastic > 0.0),
+        ("entropy", terms.entropy > 0.0),
+    ];
+    for (name, _) in others.iter().filter(|(_, set)| *set) {
+        let help =
+            format!("alignments of translations that are drawn are not taught: remove one, `samples` or `{name}`");
+        court.contradiction(&[samples, &format!("training.alignment.{name}")], &help);
+    }
+    let linked = config.data.train.iter().any(|corpus| corpus.links.is_some());
+    if linked && terms.guided > 0.0 {
+        let help = "translations that are drawn have no links: set `guided = 0`, or remove `samples`";
+        court.contradiction(&[samples, "training.alignment.guided"], help);
+    }
+    if config.model.attention == Attention::Hard {
+        let help = "positions are rewarded for the references of a corpus alone: remove `samples`";
+        court.contradiction(&[samples, "model.attention"], help);
+    }
+}
+
+/// Whether a part of the model cannot change, be it because there is no such part or because it shares its table with one that does not.
+fn is_frozen(part: Part, config: &Config) -> bool {
+    let frozen = |part| config.training.freeze.contains(&part);
+    let tables = (frozen(Part::SourceEmbedding), frozen(Part::TargetEmbedding));
+    match part {
+        Part::SourceEmbedding | Part::TargetEmbedding if config.model.share_embeddings => tables.0 || tables.1,
+        Part::Attention => frozen(part) || config.model.attention == Attention::None,
+        part => frozen(part),
     }
 }
 

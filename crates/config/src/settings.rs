@@ -80,7 +80,7 @@ pub struct DataConfig {
     #[schemars(length(min = 1), example = &"cache")]
     pub cache: Option<PathBuf>,
     /// Training pairs whose text looks wrong are left out (and counted). All of this is off unless it is set; `rnnsearch corpus check`
-    /// tells what is in a corpus, docs/corpus.md how it is found.
+    /// tells what is in a corpus, docs/cleaning.md how it is found.
     pub filter: FilterConfig,
 }
 

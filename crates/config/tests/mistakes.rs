@@ -129,6 +129,14 @@ fn contradictions() {
     let unigram = "[training]\ngrow_vocabulary = 10\nfrom = \"a\"\n[tokenizer]\nkind = \"unigram\"\n";
     assert_snapshot!("growth_of_unigrams", message(unigram, &[]));
     assert_snapshot!("no_curriculum", message("training.curriculum.start = 0.5\n", &[]));
+    let risky = "[training]\nminimum_risk.samples = 9\nalignment.coverage = 1\n";
+    assert_snapshot!("risk_and_coverage", message(risky, &[]));
+    let risky = "[training]\nminimum_risk.samples = 9\n[[data.train]]\ntsv = \"a\"\nlinks = \"b\"\n";
+    assert_snapshot!("risk_and_links", message(risky, &["model.attention=hard"]));
+    assert_snapshot!("endless_curriculum", message("[training]\nmax_epochs = 3\ncurriculum.epochs = 3\n", &[]));
+    let all = "training.freeze=[\"target-embedding\", \"encoder\", \"decoder\", \"readout\", \"output\"]";
+    let shared = "[model]\nattention = \"none\"\nshare_embeddings = true\n";
+    assert_snapshot!("all_frozen_that_there_is", message(shared, &[all]));
     let both = "[training]\nminimum_risk.samples = 9\nscheduled_sampling.rate = 0.5\n";
     assert_snapshot!("risk_and_sampling", message(both, &[]));
     let momentum = "[training.optimizer]\nkind = \"adam\"\nmomentum = 0.9\n";

@@ -316,7 +316,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
                 doubly_stochastic: rates.4,
                 entropy: factor,
             },
-            curriculum: CurriculumConfig { epochs: counts.6, start: factor },
+            curriculum: CurriculumConfig { epochs: counts.1 / 2, start: if counts.1 > 1 { factor } else { 0.3 } },
             scheduled_sampling: ScheduledSamplingConfig {
                 rate: if batch_size % 2 == 0 { 0.0 } else { factor },
                 warmup: if batch_size % 2 == 0 { 0 } else { counts.1 },

@@ -38,14 +38,15 @@ impl BpeDropout {
         })
     }
 
-    /// Some examples of a data set, numbered from 0 in the order given, with the sub-words of update `update` of a training with this
-    /// `seed`.
+    /// Some examples of a data set, numbered from 0 in the order given, with the sub-words of a batch of an update, by their numbers, of a
+    /// training with this `seed`.
     ///
     /// # Panics
     ///
     /// If there is no example of a number.
-    pub fn draw(&self, dataset: &Dataset, indices: &[u32], seed: u64, update: u64) -> Dataset {
+    pub fn draw(&self, dataset: &Dataset, indices: &[u32], seed: u64, (update, batch): (u64, u32)) -> Dataset {
         let mut random = random_of(seed, update);
+        random.set_stream(batch.into());
         let mut drawn = Dataset::new(&self.vocabularies);
         for &index in indices {
             let example = self.redraw(&dataset.example(index), &mut random);
@@ -262,7 +263,7 @@ mod tests {
         }
         let dropout = BpeDropout::new(&vocabularies, 0.3).unwrap();
         let draw = |seed, update| {
-            let drawn = dropout.draw(&dataset, &[1, 0], seed, update);
+            let drawn = dropout.draw(&dataset, &[1, 0], seed, (update, 0));
             [0, 1].map(|index| drawn.example(index))
         };
         let [first, second] = draw(1, 1);
@@ -273,6 +274,7 @@ mod tests {
         assert_eq!((first.links[0], first.links.last()), ((0, 0), Some(&end)));
         assert_eq!(draw(1, 1), [first, second]);
         assert!(draw(1, 1) != draw(1, 2) && draw(1, 1) != draw(2, 1));
+        assert_ne!(dropout.draw(&dataset, &[1], 1, (1, 1)).example(0), draw(1, 1)[0]);
         assert!(BpeDropout::new(&vocabularies, 0.0).is_none());
     }
 }

@@ -66,6 +66,11 @@ impl Mixture {
         self.corpora.iter().any(|share| share.taken >= 1.0)
     }
 
+    /// The most examples that an epoch may have.
+    pub fn longest_epoch(&self) -> f64 {
+        self.corpora.iter().map(|share| share.taken.ceil()).sum()
+    }
+
     /// The examples of an epoch, the first of which is 0, corpus by corpus and pass by pass.
     pub(crate) fn epoch(&self, seed: u64, epoch: u64) -> Vec<u32> {
         let mut examples = Vec::with_capacity(self.corpora.iter().map(|share| share.taken as usize + 1).sum());

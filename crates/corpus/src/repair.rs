@@ -54,7 +54,8 @@ impl Repair {
     }
 }
 
-/// Makes repairs until there is nothing more to repair: one may bring to light what another one is for. Returns the text, and which were made.
+/// Makes repairs until there is nothing more to repair. One may bring to light what another one is for, which comes first: so after each they
+/// begin anew. Returns the text, and which were made.
 ///
 /// ```
 /// use rnnsearch_corpus::{Repair, repair};
@@ -64,20 +65,13 @@ impl Repair {
 /// ```
 pub fn repair(mut text: String, repairs: &[Repair]) -> (String, Vec<Repair>) {
     let mut made = Vec::new();
-    loop {
-        let mut changed = false;
-        for &repair in repairs {
-            if let Some(repaired) = repair.apply(&text) {
-                (text, changed) = (repaired, true);
-                made.push(repair);
-            }
-        }
-        if !changed {
-            made.sort_unstable();
-            made.dedup();
-            return (text, made);
-        }
+    while let Some((repair, repaired)) = repairs.iter().find_map(|repair| Some((*repair, repair.apply(&text)?))) {
+        text = repaired;
+        made.push(repair);
     }
+    made.sort_unstable();
+    made.dedup();
+    (text, made)
 }
 
 /// A text that a line can hold and be read again as it was: without carriage returns at its end and byte order marks at its start.
@@ -101,6 +95,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// What entities bring to light is neither a control character nor invisible.
+    #[test]
+    fn what_comes_to_light_is_repaired_first() {
+        for (text, expected) in [
+            ("don&#146;t", "don’t"),
+            ("1914&#150;1918", "1914–1918"),
+            ("gro&Atilde;&#159;", "groß"),
+            ("d&Atilde;&shy;a", "día"),
+            ("dÃƒÂ\u{ad}a", "día"),
+        ] {
+            assert_eq!(repair(text.into(), &Repair::ALL).0, expected, "{text}");
+        }
+        assert_eq!(repair("1914&#150;1918".into(), &[Repair::Entities]).0, "1914–1918");
+    }
 
     #[test]
     fn each_repair_does_its_own() {

@@ -235,7 +235,7 @@ mod tests {
     use rnnsearch_alignment::Link;
     use rnnsearch_config::{Attention, Decoder, Initialization, Reset, StopRule, TranslationConfig};
     use rnnsearch_corpus::{BOS, EOS, PAD};
-    use rnnsearch_decoder::{ModelSettings, parameters};
+    use rnnsearch_decoder::{ModelSettings, load_parameters, parameters};
     use rnnsearch_numeric::network::Parameter;
 
     use super::*;
@@ -293,8 +293,18 @@ mod tests {
     fn engines(config: &ModelConfig) -> [Engine; 2] {
         let device = Device::flex();
         let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: WORDS };
-        let network = RnnSearch::new(&settings, 5, &device);
-        let parameters = parameters(&network);
+        let mut parameters = parameters(&RnnSearch::new(&settings, 5, &device));
+        // Biases that are not 0, and gains that are not 1, each in its own way.
+        for (number, (name, (shape, values))) in parameters.iter_mut().enumerate() {
+            if let [_] = shape.as_slice() {
+                let middle = if name.ends_with("gain") { 1.0 } else { 0.0 };
+                values
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(at, value)| *value = middle + 0.3 * ((7 * number + at) as f32).sin());
+            }
+        }
+        let network = load_parameters(RnnSearch::blank(&settings, &device), parameters.clone()).expect("its own");
         let views = parameters
             .iter()
             .map(|(name, (shape, values))| (name.as_str(), Parameter::from((&shape[..], &values[..]))));

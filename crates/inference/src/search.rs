@@ -60,6 +60,8 @@ pub struct Constraints {
     pub prefix: Vec<u32>,
     /// Sequences of words that must not come; not where they are part of the prefix.
     pub forbidden: Vec<Vec<u32>>,
+    /// Words that are for sources alone: tags.
+    pub unwritten: Vec<u32>,
     /// What must come. Where both cannot be, this goes before what must not.
     pub required: Required,
     /// Where its words must look, and must not.
@@ -458,6 +460,7 @@ impl<'s> Beam<'s> {
     /// The words that must not follow a hypothesis.
     fn banned(&self, parent: usize) -> Vec<u32> {
         let mut banned = vec![PAD, BOS];
+        banned.extend(&self.constraints.unwritten);
         let (forbidden, n) = (&self.constraints.forbidden, self.options.no_repeat_ngram);
         if forbidden.is_empty() && n == 0 {
             return banned;

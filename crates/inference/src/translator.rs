@@ -31,6 +31,8 @@ pub struct Translator {
     engine: Engine,
     /// The token before every source.
     tag: Option<u32>,
+    /// The tags of a joint vocabulary: they are for sources alone.
+    unwritten: Vec<u32>,
     /// A kind of attention among those of the models that does not follow links.
     not_steerable: Option<Attention>,
 }
@@ -175,7 +177,9 @@ impl Translator {
         let not_steerable = kinds.find(|kind| *kind != Attention::None && !kind.can_be_steered());
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
         let units = Arc::new(Units::new(&vocabularies.target));
-        Self { config, vocabularies, form, units, engine, tag: None, not_steerable }
+        let target = &vocabularies.target;
+        let unwritten = (0..target.vocab_size() as u32).filter(|&id| target.is_tag(id)).collect();
+        Self { config, vocabularies, form, units, engine, tag: None, unwritten, not_steerable }
     }
 
     /// The same, with a tag before every source: the name of a kind of text, as `tag` of its training corpora says. Alignments do not show
@@ -362,11 +366,16 @@ impl Translator {
     /// The words of translations that a search finds for sources, each a non-empty list of ids that ends with `</s>`; those alone that the
     /// model ended, each with its `</s>`.
     pub fn search_ids(&self, sources: &[&[u32]], options: &SearchOptions) -> Vec<Vec<Vec<u32>>> {
-        let free = Constraints::default();
+        let free = self.free();
         let found = search(&self.engine, sources, &vec![&free; sources.len()], options);
         let ended =
             |hypothesis: Hypothesis| hypothesis.finished.then(|| hypothesis.ids.iter().copied().chain([EOS]).collect());
         found.into_iter().map(|hypotheses| hypotheses.into_iter().filter_map(ended).collect()).collect()
+    }
+
+    /// The constraints of every translation.
+    fn free(&self) -> Constraints {
+        Constraints { unwritten: self.unwritten.clone(), ..Constraints::default() }
     }
 
     /// At which step the model was taught to tell where a word looks.
@@ -466,7 +475,7 @@ impl Translator {
             forbidden: forbidden.clone(),
             required: required(phrases),
             tagged: self.tag.is_some(),
-            ..Constraints::default()
+            ..self.free()
         };
         let mut constraints: Vec<Constraints> = phrases.into_iter().map(of_piece).collect();
         if !request.prefix.trim().is_empty() {

@@ -14,9 +14,10 @@ use rnnsearch_corpus::{Dataset, DatasetWriter, Unmappable, Vocabularies};
 use serde_json::{Value, json};
 
 use crate::notes::Notes;
-use crate::run_folder::LOCK;
 use crate::{RunFolder, TrainingError, disk, teacher};
 
+/// The lock of who writes in a shared folder. A run folder has another one.
+const DATA_LOCK: &str = "data.lock";
 const PREFIX: &str = "data-";
 const SUFFIX: &str = ".bin";
 /// Digits of a key.
@@ -41,8 +42,8 @@ impl<'a> Cache<'a> {
     pub fn new(config: &Config, vocabularies: &Vocabularies, run: &'a RunFolder) -> Result<Self, TrainingError> {
         let name = format!("{PREFIX}{}{SUFFIX}", key(config, vocabularies)?);
         let (folder, run) = match &config.data.cache {
-            Some(folder) => (folder.as_path(), None),
-            None => (run.path(), Some(run)),
+            Some(folder) if !is_same(folder, run.path()) => (folder.as_path(), None),
+            _ => (run.path(), Some(run)),
         };
         Ok(Self { path: folder.join(name), run })
     }
@@ -92,7 +93,7 @@ impl<'a> Cache<'a> {
                 if let Some(found) = self.find(vocabularies, notes)? {
                     return Ok(found);
                 }
-                disk::remove_unfinished(self.folder())?;
+                disk::remove_unfinished_of(self.folder(), is_data)?;
                 Some(lock)
             }
         };
@@ -141,7 +142,7 @@ impl<'a> Cache<'a> {
     /// Waits until no other process writes in the folder.
     fn lock(&self, notes: &mut Notes) -> Result<File, TrainingError> {
         disk::create_folder(self.folder())?;
-        let path = self.folder().join(LOCK);
+        let path = self.folder().join(DATA_LOCK);
         let lock =
             disk::operation("open", &path, || OpenOptions::new().create(true).truncate(false).write(true).open(&path))?;
         if lock.try_lock().is_err() {
@@ -150,6 +151,12 @@ impl<'a> Cache<'a> {
         }
         Ok(lock)
     }
+}
+
+/// Whether two paths are of one folder.
+fn is_same(folder: &Path, other: &Path) -> bool {
+    let of = |path: &Path| path.canonicalize().ok();
+    of(folder).is_some_and(|folder| Some(folder) == of(other))
 }
 
 /// Takes the examples of a training, in their order.

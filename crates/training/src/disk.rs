@@ -148,7 +148,12 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 
 /// Deletes what crashes have left in a folder.
 pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
-    let unfinished = list(folder)?.into_iter().filter(|(name, _)| name.starts_with(UNFINISHED));
+    remove_unfinished_of(folder, |_| true)
+}
+
+/// Deletes what crashes have left in a folder of some paths.
+pub(crate) fn remove_unfinished_of(folder: &Path, ours: impl Fn(&Path) -> bool) -> Result<()> {
+    let unfinished = list(folder)?.into_iter().filter(|(name, path)| name.starts_with(UNFINISHED) && ours(path));
     unfinished.into_iter().try_for_each(|(_, path)| remove(&path))
 }
 

@@ -144,10 +144,11 @@ pub(crate) fn unseen_words(dataset: &Dataset, vocabularies: &Vocabularies) -> Op
 }
 
 fn unseen(which: &str, tokenizer: &Tokenizer, seen: &[bool]) -> Option<String> {
-    // Special tokens and bytes are for text that training does not have.
+    // Special tokens, bytes and tags are for text that training does not have.
     let spells = matches!(tokenizer.kind(), TokenizerKind::Bpe | TokenizerKind::Unigram);
-    let own = if spells { 4 + 256 } else { 4 } + tokenizer.tags().len();
-    let (words, unseen) = (seen.len().saturating_sub(own), seen.iter().skip(own).filter(|seen| !**seen).count());
+    let own = if spells { 4 + 256 } else { 4 };
+    let words = || (0..).zip(seen).skip(own).filter(|(id, _)| !tokenizer.is_tag(*id));
+    let (words, unseen) = (words().count(), words().filter(|(_, seen)| !**seen).count());
     let (share, least) = UNSEEN;
     (unseen >= least && unseen as f64 >= share * words as f64).then(|| {
         format!(

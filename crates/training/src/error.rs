@@ -136,6 +136,16 @@ pub enum TrainingError {
     /// Epochs would have nothing to learn from.
     #[error("an epoch would go over less than one pair of each corpus of data.train: raise their `weight`")]
     EmptyEpoch,
+    /// Epochs would be too long to plan.
+    #[error(
+        "an epoch would have {pairs:.0} pairs, and {limit} is the most: lower the `weight` of the corpora of data.train"
+    )]
+    EndlessEpoch {
+        /// The pairs of an epoch.
+        pairs: f64,
+        /// The most.
+        limit: u64,
+    },
     /// The source of a corpus is to begin with a tag that is not in the vocabulary.
     #[error(
         "a corpus has the tag `{tag}`, but the vocabulary has {}: give it to a training corpus, or, where training.from names a model, begin \

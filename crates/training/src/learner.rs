@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use burn::module::Module;
 use burn::prelude::*;
-use rnnsearch_config::{AlignmentConfig, Config, ScheduledSamplingConfig, TrainingConfig};
+use rnnsearch_config::{AlignmentConfig, Config, Part, ScheduledSamplingConfig, TrainingConfig};
 use rnnsearch_decoder::{AlignmentTerms, Batch, Objective, RnnSearch};
 use rnnsearch_kernels::{Dropout, with_precision};
 
@@ -125,7 +125,9 @@ impl Learner {
             let (batch, weighed) = self.weigh(batch, costs, config, dropout);
             let loss = self.model().loss(&batch, &config.model, objective, Some(dropout));
             let gradients = Gradients::of(&loss, tokens, self.model()).without(&config.training.freeze, &config.model);
-            self.model = self.model.take().map(|model| model.rewarded(&loss));
+            if !config.training.freeze.contains(&Part::Attention) {
+                self.model = self.model.take().map(|model| model.rewarded(&loss));
+            }
             let value = |nats: Tensor<1>| f64::from(nats.into_scalar::<f32>());
             let nats = weighed.as_ref().map_or_else(|| value(loss.nats), |weighed| weighed.nats);
             let (alignment, risk) = (loss.alignment.map(value), weighed.map(|weighed| weighed.risk));

@@ -47,6 +47,13 @@ impl BatchSize {
         }
     }
 
+    /// That with translations that are drawn: those of a source are there together, and may be as long as translations can get.
+    fn drawn(self, config: &Config, samples: usize) -> Self {
+        let limit = config.translation.max_ratio * self.source_length as f64 + config.translation.max_extra as f64;
+        let target_length = self.target_length.max(limit as usize + 1);
+        Self { sentences: self.sentences.max(samples + 1), target_length, ..self }
+    }
+
     /// What the forward pass keeps for the backward pass, and the gradients of that which are there at a time.
     fn activations(self, config: &Config) -> u64 {
         let model = &config.model;
@@ -82,11 +89,14 @@ impl Memory {
         let weights = FLOAT * parameters as u64;
         let moments = if config.training.optimizer.kind == OptimizerKind::Sgd { 1 } else { 2 };
         let averaged = u64::from(config.training.average > 0.0);
-        let accumulated = u64::from(config.training.accumulate > 1 || config.training.max_batch_tokens > 0);
+        let drawn = config.training.minimum_risk.samples > 0;
+        let accumulated = u64::from(config.training.accumulate > 1 || config.training.max_batch_tokens > 0 || drawn);
+        // To draw with, weights are copied, and packed.
+        let copies = if drawn { 2 * weights } else { 0 };
         Self {
             weights: (1 + averaged) * weights,
             optimizer: moments * weights,
-            update: (1 + accumulated) * weights + batch.activations(config) + LOGITS,
+            update: copies + (1 + accumulated) * weights + batch.activations(config) + LOGITS,
             checkpoint: (1 + averaged + 2 * moments) * weights,
             data,
         }
@@ -108,17 +118,16 @@ impl Memory {
             None => BatchSize::of(dataset, part),
             Some(dropout) => {
                 let all = Vec::from_iter(0..part.len() as u32);
-                BatchSize::of(&dropout.draw(dataset, part, training.seed, 0), &all)
+                BatchSize::of(&dropout.draw(dataset, part, training.seed, (0, 0)), &all)
             }
         };
-        // All translations of a source are there together.
-        let most = size.sentences.max(match training.minimum_risk.samples {
-            0 => 0,
-            samples => samples + 1,
-        });
-        let largest = BatchSize { sentences: most, ..size };
-        // An epoch's order numbers them; the next one is made of another.
-        let order = 2 * size_of::<u32>() * plan.examples();
+        let largest = match training.minimum_risk.samples {
+            0 => size,
+            samples => size.drawn(config, samples),
+        };
+        // An epoch's order numbers them; the next one is made of another. A curriculum sorts it by lengths.
+        let sorted = if training.curriculum.epochs > 0 { size_of::<(usize, u32)>() } else { 0 };
+        let order = (2 * size_of::<u32>() + sorted) * plan.examples();
         Self::new(config, parameters, largest, (dataset.bytes() + order) as u64)
     }
 

@@ -77,8 +77,8 @@ impl Costs {
     }
 }
 
-/// Draws translations of some examples with a network as it is, and puts them into batches with what they cost: at most as many
-/// together as there are examples, but all of a source.
+/// Draws translations of some examples with a network as it is, and puts them into batches with what they cost: all of a source, and
+/// as many together as there are examples, or as `max_batch_tokens` lets.
 pub(crate) fn batches(
     network: RnnSearch,
     (dataset, indices): (&Dataset, &[u32]),
@@ -95,7 +95,14 @@ pub(crate) fn batches(
     let groups: Vec<Vec<(Example, Candidate)>> = (examples.par_iter().zip(drawn).zip(0..examples.len() as u32))
         .map(|((example, drawn), number)| candidates(example, drawn, number, risk, vocabularies))
         .collect();
-    together(groups, examples.len())
+    let longest = |group: &[(Example, Candidate)]| {
+        group.iter().map(|(example, _)| example.source.len().max(example.target.len())).max().unwrap_or(0)
+    };
+    let tokens = config.training.max_batch_tokens;
+    let fits = |group: &[(Example, Candidate)]| {
+        group.len() <= examples.len() && (tokens == 0 || group.len() * longest(group) <= tokens)
+    };
+    together(groups, fits)
         .into_iter()
         .map(|group| {
             let mut all = Dataset::new(vocabularies);
@@ -135,13 +142,19 @@ fn candidates(
     std::iter::once((example.target.clone(), true)).chain(others).map(candidate).collect()
 }
 
-/// Groups joined to at most so many items, as long as there are several in one.
-fn together<T>(groups: Vec<Vec<T>>, most: usize) -> Vec<Vec<T>> {
+/// Groups joined to as large ones as fit, one at least.
+fn together<T>(groups: Vec<Vec<T>>, fits: impl Fn(&[T]) -> bool) -> Vec<Vec<T>> {
     let mut joined: Vec<Vec<T>> = Vec::new();
     for group in groups {
-        match joined.last_mut() {
-            Some(last) if last.len() + group.len() <= most => last.extend(group),
-            _ => joined.push(group),
+        let Some(last) = joined.last_mut() else {
+            joined.push(group);
+            continue;
+        };
+        let before = last.len();
+        last.extend(group);
+        if !fits(last) {
+            let group = last.split_off(before);
+            joined.push(group);
         }
     }
     joined
@@ -204,6 +217,6 @@ mod tests {
     #[test]
     fn groups_stay_whole() {
         let groups = vec![vec![1, 2], vec![3], vec![4, 5, 6, 7], vec![8], vec![9]];
-        assert_eq!(together(groups, 3), [vec![1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]);
+        assert_eq!(together(groups, |group| group.len() <= 3), [vec![1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]);
     }
 }

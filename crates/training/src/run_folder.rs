@@ -248,6 +248,7 @@ fn check_same(path: &Path, config: &Config) -> Result<(), TrainingError> {
         ("tokenizer", saved.tokenizer != config.tokenizer),
         ("model", saved.model != config.model),
         ("training.from", saved.training.from != config.training.from),
+        ("training.grow_vocabulary", saved.training.grow_vocabulary != config.training.grow_vocabulary),
         ("training.optimizer", saved.training.optimizer.kind != config.training.optimizer.kind),
     ];
     match sections.into_iter().find(|(_, differs)| *differs) {

@@ -354,6 +354,8 @@ fn parameters_of(place: &Place) -> BTreeMap<String, Values> {
     parameters(&Model::load(&place.run()).unwrap().network(&Device::flex()))
 }
 
+const UNFINISHED_DATA: &str = "unfinished-data-0123456789abcdef0123456789abcdef.bin";
+
 /// Neither links that are learnt nor the seed that they follow from are text.
 #[test]
 fn links_may_be_learnt_from_some_update_on() {
@@ -802,13 +804,14 @@ fn trainings_may_share_what_they_encode() {
     assert!(place.writes_data(Start::Resume, None));
     assert!(fs::read(place.run().join("model.safetensors")).unwrap() == model);
     // What a crash left goes, and other files stay.
-    for name in ["unfinished-data-0.bin", "thesis.tex"] {
+    for name in [UNFINISHED_DATA, "unfinished-thesis", "thesis.tex"] {
         fs::write(cache.join(name), "x").unwrap();
     }
     place.config.data.cache = Some(cache.clone());
     place.config.data.max_length = 5;
     assert!(place.writes_data(Start::Overwrite, None));
-    assert!(cache.join("thesis.tex").exists() && !cache.join("unfinished-data-0.bin").exists());
+    let is_there = |name: &str| cache.join(name).exists();
+    assert!(is_there("thesis.tex") && is_there("unfinished-thesis") && !is_there(UNFINISHED_DATA));
     assert_eq!((Place::data(&cache).len(), Place::data(&place.run()).len()), (2, 0));
 }
 

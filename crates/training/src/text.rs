@@ -69,8 +69,8 @@ impl Text {
         }
         if !resumed {
             notes.warn(overlap.warning());
-            // Words that are cut anew for every update are made of all the sub-words there are.
-            if config.training.bpe_dropout == 0.0 {
+            // Words that are cut anew for every update are made of all the sub-words there are, and a model to begin with knows its own.
+            if config.training.bpe_dropout == 0.0 && config.training.from.is_none() {
                 notes.warn(unseen_words(&dataset, &vocabularies));
             }
         }
@@ -116,6 +116,9 @@ fn mixture(config: &Config, kept: &[u32], notes: &mut Notes) -> Result<Mixture, 
     let mixture = Mixture::new(&weighted, config.data.temperature);
     if !mixture.fills_epochs() {
         return Err(TrainingError::EmptyEpoch);
+    }
+    if mixture.longest_epoch() > Dataset::MAX_LEN as f64 {
+        return Err(TrainingError::EndlessEpoch { pairs: mixture.longest_epoch(), limit: Dataset::MAX_LEN as u64 });
     }
     let times = mixture.times();
     if times != [1.0] {

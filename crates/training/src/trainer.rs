@@ -262,7 +262,7 @@ impl<'a> Trainer<'a> {
         (position.update, position.batch, position.is_best) = (position.update + 1, batches.end, false);
         let (mut parts, mut tokens) = (Vec::new(), 0);
         for batch in batches {
-            let (more, of_targets) = self.padded(plan.batch(batch));
+            let (more, of_targets) = self.padded(plan, batch);
             parts.extend(more);
             tokens += of_targets;
         }
@@ -292,10 +292,11 @@ impl<'a> Trainer<'a> {
 
     /// A batch in parts that are worked through one after the other, with what their sentences cost where the risk of translations is
     /// learnt from; and the tokens of its targets.
-    fn padded(&mut self, indices: &[u32]) -> (Vec<(PaddedBatch, Option<Costs>)>, usize) {
-        let (training, update) = (&self.config.training, self.position.update);
+    fn padded(&mut self, plan: &BatchPlan, batch: usize) -> (Vec<(PaddedBatch, Option<Costs>)>, usize) {
+        let (training, update, indices) = (&self.config.training, self.position.update, plan.batch(batch));
+        let number = (update, batch as u32);
         let drawn =
-            self.bpe_dropout.as_ref().map(|dropout| dropout.draw(&self.dataset, indices, training.seed, update));
+            self.bpe_dropout.as_ref().map(|dropout| dropout.draw(&self.dataset, indices, training.seed, number));
         let all = Vec::from_iter(0..indices.len() as u32);
         let (dataset, indices) = drawn.as_ref().map_or((&self.dataset, indices), |drawn| (drawn, &all));
         let tokens = indices.iter().map(|&index| dataset.target_len(index)).sum();

@@ -49,7 +49,7 @@ pub struct CorpusStats {
 
 /// Find what looks wrong, with file and line
 ///
-/// Errors are what a training stops at, warnings what does harm or is a sign of it; notes are as well to know. docs/corpus.md tells how
+/// Errors are what a training stops at, warnings what does harm or is a sign of it; notes are as well to know. docs/cleaning.md tells how
 /// each is found. Reading goes on after errors. Memory: some 200 bytes a pair.
 ///
 /// Exit code: 0 if there are neither errors nor warnings, 1 if there are any.

@@ -41,6 +41,23 @@ impl CorpusText {
             let message = "the configuration has no training corpus: `[[data.train]]` names its files";
             return Err(Misuse(message.into()).into());
         }
+        let default = DataConfig::default();
+        let unnamed = [
+            ("source", data.source_language == default.source_language),
+            ("target", data.target_language == default.target_language),
+        ];
+        let named = self.source_language.is_some() || self.target_language.is_some();
+        if let (true, true, Some((side, _))) =
+            (named, data.filter.languages, unnamed.iter().find(|(_, unnamed)| *unnamed))
+        {
+            let message =
+                format!("languages are checked on both sides: name that of the {side} too, with --{side}-language");
+            return Err(Misuse(message).into());
+        }
+        if named && !data.filter.languages {
+            messages
+                .note("languages are named, but nothing is left out for its language: `--filter languages` does that");
+        }
         let unknown = [&data.source_language, &data.target_language].map(|name| Language::from_name(name).is_none());
         if data.filter.languages && unknown.contains(&true) && !self.asks_for_languages(by_default) {
             data.filter.languages = false;
@@ -55,7 +72,9 @@ impl CorpusText {
             overrides
                 .extend(language.iter().map(|name| format!("data.{side}_language={}", Value::from(name.as_str()))));
         }
-        for filter in &self.filter {
+        // What is set by itself goes before what is recommended, wherever it stands.
+        let (recommended, others): (Vec<_>, Vec<_>) = self.filter.iter().partition(|filter| *filter == "recommended");
+        for filter in recommended.into_iter().chain(others) {
             match filter.split_once('=') {
                 None if filter == "recommended" => overrides.extend(settings_of(&FilterConfig::recommended())),
                 None => overrides.push(format!("data.filter.{}=true", filter.replace('-', "_"))),
@@ -110,22 +129,26 @@ enum Part<'a> {
 fn read(corpora: &[CorpusConfig], messages: Messages, mut see: impl FnMut(Part) -> Result<()>) -> Result<()> {
     /// Lines that are looked at together.
     const TOGETHER: usize = 4096;
+    /// The bytes of text after which there are enough of them.
+    const BYTES: usize = 1 << 25;
     let counter = Counter::new(None, !messages.quiet && io::stderr().is_terminal());
-    let mut lines = Vec::new();
+    let (mut lines, mut bytes) = (Vec::new(), 0);
     for item in Entries::open(corpora)? {
         let is_whole = !matches!(item, Ok(Item::Entry(_)));
         let end = match item {
             Ok(Item::Entry(entry)) => {
+                bytes += entry.text.iter().flatten().map(String::len).sum::<usize>();
                 lines.push(*entry);
                 Ok(None)
             }
             Ok(Item::End(end)) => Ok(Some(end)),
             Err(error) => Err(error),
         };
-        if is_whole || lines.len() == TOGETHER {
+        if is_whole || lines.len() == TOGETHER || bytes >= BYTES {
             see(Part::Lines(&lines))?;
             counter.add(lines.len());
             lines.clear();
+            bytes = 0;
         }
         if let Some(end) = end? {
             see(Part::End(&end))?;

@@ -223,8 +223,17 @@ impl TrainingPairs {
     fn read_some(&mut self) {
         /// Pairs that are looked at together.
         const TOGETHER: usize = 4096;
+        /// The bytes of text after which there are enough of them.
+        const BYTES: usize = 1 << 25;
         while self.ready.is_empty() {
-            let some: Vec<_> = self.pairs.by_ref().take(TOGETHER).collect();
+            let (mut some, mut bytes) = (Vec::new(), 0);
+            while some.len() < TOGETHER
+                && bytes < BYTES
+                && let Some(pair) = self.pairs.next()
+            {
+                bytes += pair.as_ref().map_or(0, |pair| pair.source.len() + pair.target.len());
+                some.push(pair);
+            }
             if some.is_empty() {
                 return;
             }

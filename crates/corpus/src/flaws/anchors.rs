@@ -25,7 +25,8 @@ fn is_like(one: &str, other: &str) -> bool {
 /// The numbers of URLs and mail addresses on each side, if they differ.
 pub(crate) fn different_urls(source: &str, target: &str) -> Option<(usize, usize)> {
     static URL: LazyLock<Regex> = LazyLock::new(|| {
-        let pattern = r#"(?i)\b(?:https?://|ftp://|www\.)[^\s<>"]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"#;
+        // Text in scripts without blanks goes on right before and after.
+        let pattern = r#"(?i)(?-u:\b)(?:https?://|ftp://|www\.)[!-~&&[^<>"]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"#;
         Regex::new(pattern).expect("a pattern")
     });
     let count = |text: &str| if text.contains(['/', '@', '.']) { URL.find_iter(text).count() } else { 0 };

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+use super::mojibake::WINDOWS_1252;
+
 /// A tag of an element that text comes with, or an entity that is known or has a number. `<` in "1 < 2" and the `&` of "AT&T;" are none.
 static MARKUP: LazyLock<Regex> = LazyLock::new(|| {
     const ELEMENTS: &str = "a|abbr|b|big|blockquote|body|br|center|cite|code|dd|div|dl|doc|dt|em|font|form|h[1-6]|head|hl|hr|html|i|iframe|\
@@ -168,7 +170,12 @@ pub(crate) fn resolve_entities(text: &str) -> Option<String> {
 
 /// The character that an entity stands for. One with a number of a line break, or of no character, is not known: no line holds that.
 fn character(found: &Captures) -> Option<char> {
-    let number = |group: &str, base| char::from_u32(u32::from_str_radix(found.name(group)?.as_str(), base).ok()?);
+    let number = |group: &str, base| {
+        let number = u32::from_str_radix(found.name(group)?.as_str(), base).ok()?;
+        // Browsers read these as Windows-1252, and so they are meant.
+        let meant = number.checked_sub(0x80).and_then(|at| WINDOWS_1252.get(at as usize)).copied();
+        meant.or_else(|| char::from_u32(number))
+    };
     let named = || {
         let name = found.name("name")?.as_str();
         NAMED.iter().find(|(other, _)| *other == name).map(|(_, character)| *character)

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 /// The characters of the bytes 0x80 to 0x9f in Windows-1252; the bytes that have none stay as they are.
-const WINDOWS_1252: [char; 32] = [
+pub(crate) const WINDOWS_1252: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
@@ -118,9 +118,13 @@ fn byte(character: char) -> Option<u8> {
 fn is_sure_alone(text: &str, Sequence { bytes, meant }: &Sequence) -> bool {
     let before = text[..bytes.start].chars().next_back();
     let after = text[bytes.end..].chars().next();
+    let second = text[bytes.clone()].chars().nth(1);
     let is = |character: Option<char>, what: fn(char) -> bool| character.is_some_and(what);
     match meant {
         '\u{2010}'..='\u{203a}' | '€' | '™' => true,
+        // A capital before a no-break space or a dash, and one in quotation marks, are what they look like.
+        '\u{a0}'..='\u{17f}' if matches!(second, Some('\u{a0}' | '–' | '—')) => is(before, char::is_lowercase),
+        '\u{a0}'..='\u{17f}' if second == Some('»') && matches!(before, Some('«' | '‹' | '“' | '„')) => false,
         '\u{a0}'..='\u{17f}' => {
             is(before, char::is_lowercase)
                 || is(after, char::is_alphabetic)
@@ -164,9 +168,27 @@ mod tests {
 
     #[test]
     fn good_text_is_left_alone() {
-        for text in
-            ["für", "„Spaß“", "«CAFÉ»", "“AMANHÔ", "é™", "naïve—", "ÄÖÜ", "Ã", "Î”", "ça…", "Å“", "да", "你好", "plain"]
-        {
+        for text in [
+            "PÅ\u{a0}VEG",
+            "Å\u{a0}være",
+            "IRMÃ\u{a0}MARIA",
+            "LULEÅ–BODEN",
+            "la lettre «Â»",
+            "für",
+            "„Spaß“",
+            "«CAFÉ»",
+            "“AMANHÔ",
+            "é™",
+            "naïve—",
+            "ÄÖÜ",
+            "Ã",
+            "Î”",
+            "ça…",
+            "Å“",
+            "да",
+            "你好",
+            "plain",
+        ] {
             assert_eq!(find_mojibake(text), None, "{text}");
             assert_eq!(undo_mojibake(text), None, "{text}");
         }

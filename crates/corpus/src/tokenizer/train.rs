@@ -75,7 +75,8 @@ impl WordCounts {
         sorted(self.counts)
     }
 
-    /// Learns the vocabulary. The result depends on the counts alone, not on the order of the lines or the threads.
+    /// Learns the vocabulary. The result depends on the counts alone, not on the threads; nor on the order of the lines, as long as nothing
+    /// was forgotten.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::{Part, files_of, read};
 use crate::args::{CorpusClean, Fix};
+use crate::failure::Misuse;
 use crate::output::{Output, OutputFile, are_different};
 
 /// Writes what filters keep.
@@ -26,12 +27,33 @@ pub fn run(args: &CorpusClean) -> Result<()> {
     if data.train.iter().any(|corpus| corpus.links.is_some()) {
         args.messages.warning("links are not cleaned: `links` of the configuration belong to the text as it was");
     }
+    require_one_kind(&data.train)?;
     let mut cleaner = Cleaner::new(args, &data)?;
     read(&data.train, args.messages, |part| match part {
         Part::Lines(entries) => cleaner.clean(entries),
         Part::End(ends) => Ok(check_ends(ends)?),
     })?;
     cleaner.finish(args)
+}
+
+/// Corpora that become one must not differ in what is said of them.
+fn require_one_kind(corpora: &[CorpusConfig]) -> Result<()> {
+    type Said<'c> = (&'static str, fn(&'c CorpusConfig) -> String);
+    let said: [Said; 4] = [
+        ("tag", |corpus| format!("{:?}", corpus.tag)),
+        ("weight", |corpus| format!("{:?}", corpus.weight.unwrap_or(1.0))),
+        ("source_field", |corpus| format!("{:?}", corpus.source_field)),
+        ("target_field", |corpus| format!("{:?}", corpus.target_field)),
+    ];
+    match said.iter().find(|(_, of)| corpora.iter().any(|corpus| of(corpus) != of(&corpora[0]))) {
+        Some((key, _)) => {
+            let message = format!(
+                "the corpora of the configuration differ in `{key}`, which one cleaned corpus could not keep: clean each by itself"
+            );
+            Err(Misuse(message).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Files must hold something, and pair.
@@ -112,7 +134,7 @@ impl Cleaner {
     fn repaired(&self, entry: &Entry) -> Option<Repaired> {
         let mut made = Vec::new();
         let [source, target] = entry.pair()?.map(|text| {
-            let (text, by) = repair(text.to_owned(), &self.repairs);
+            let (text, by) = repair(line_of(text).to_owned(), &self.repairs);
             made.extend(by);
             line_of(&text).to_owned()
         });
@@ -187,7 +209,11 @@ impl Kept {
 
     fn finish(self) -> Result<()> {
         match self {
-            Self::Files(files) => files.into_iter().try_for_each(Written::finish),
+            // A full disk is noticed before the first of them appears: they belong together.
+            Self::Files([sources, targets]) => {
+                let files = [sources.close()?, targets.close()?];
+                files.into_iter().try_for_each(Written::finish)
+            }
             Self::Tsv(file) | Self::Jsonl(file) => file.finish(),
         }
     }
@@ -196,7 +222,12 @@ impl Kept {
 /// A file that may be compressed, or standard output.
 enum Written {
     Standard(Output),
-    File { name: String, compressor: Box<Compressor<OutputFile>> },
+    File {
+        name: String,
+        compressor: Box<Compressor<OutputFile>>,
+    },
+    /// All is written, and the file is to appear.
+    Closed(OutputFile),
 }
 
 impl Written {
@@ -212,15 +243,30 @@ impl Written {
             Self::File { name, compressor } => {
                 compressor.write_all(text.as_bytes()).with_context(|| format!("cannot write `{name}`"))
             }
+            Self::Closed(_) => unreachable!("a closed file is finished"),
+        }
+    }
+
+    /// Writes what is left, but lets no file appear yet.
+    fn close(self) -> Result<Self> {
+        match self {
+            Self::File { name, compressor } => {
+                let close = || -> io::Result<OutputFile> {
+                    let mut file = compressor.finish()?;
+                    file.flush()?;
+                    Ok(file)
+                };
+                Ok(Self::Closed(close().with_context(|| format!("cannot write `{name}`"))?))
+            }
+            other => Ok(other),
         }
     }
 
     fn finish(self) -> Result<()> {
-        match self {
+        match self.close()? {
             Self::Standard(output) => output.finish(),
-            Self::File { name, compressor } => {
-                compressor.finish().with_context(|| format!("cannot write `{name}`"))?.finish()
-            }
+            Self::Closed(file) => file.finish(),
+            Self::File { .. } => unreachable!("it is closed"),
         }
     }
 }
