@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::Rng;
 use rnnsearch_config::TokenizerKind;
 
 use crate::dataset::{Dataset, Example};
 use crate::guide::TokenLink;
+use crate::random::stream;
 use crate::tokenizer::{Tokenizer, Vocabularies};
 
 /// Draws the sub-words of sentence pairs anew.
@@ -82,12 +83,9 @@ fn relinked(links: &[TokenLink], sources: &[Range<u32>], targets: &[Range<u32>])
     links
 }
 
+/// The random numbers of an update.
 fn random_of(seed: u64, update: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&update.to_le_bytes());
-    key[16..27].copy_from_slice(b"bpe dropout");
-    ChaCha8Rng::from_seed(key)
+    stream(seed, update, b"bpe dropout")
 }
 
 /// The merges of one vocabulary.

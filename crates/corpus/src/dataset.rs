@@ -127,21 +127,6 @@ impl Dataset {
         }
     }
 
-    /// Encodes training pairs in memory. See [`encode_training`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`encode_training`].
-    pub fn for_training(
-        pairs: impl IntoIterator<Item = Result<Pair, CorpusError>>,
-        vocabularies: &Vocabularies,
-        data: &DataConfig,
-    ) -> Result<(Self, FilterReport), CorpusError> {
-        let mut dataset = Self::new(vocabularies);
-        let report = encode_training(pairs, vocabularies, data, |_, example| dataset.push(example))?;
-        Ok((dataset, report))
-    }
-
     /// Encodes pairs of a corpus as they are, blank ones too: for validation, where every line counts.
     ///
     /// # Errors

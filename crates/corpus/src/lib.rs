@@ -31,6 +31,7 @@ mod mapped;
 mod mixture;
 mod pairs;
 mod plan;
+mod random;
 mod repair;
 mod statistics;
 mod tokenizer;

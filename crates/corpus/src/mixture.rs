@@ -12,10 +12,7 @@
 //! takes the rest first. A pass is all of the corpus in an order that the seed, the corpus and the number of the pass give. So after any
 //! number of epochs no pair was seen more than once oftener than another of its corpus, and what an epoch has depends on its number alone.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-
-use crate::plan::shuffle;
+use crate::random::{shuffle, stream};
 
 /// The shares of corpora in an epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,13 +93,9 @@ impl Mixture {
 impl Share {
     /// A pass over the corpus.
     fn pass(&self, seed: u64, corpus: usize, pass: u64) -> Vec<u32> {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
-        key[8..16].copy_from_slice(&pass.to_le_bytes());
-        key[16..24].copy_from_slice(&(corpus as u64).to_le_bytes());
-        key[24..].copy_from_slice(b"a corpus");
+        let purpose = [(corpus as u64).to_le_bytes(), *b"a corpus"].concat();
         let mut order: Vec<u32> = (self.first..self.first + self.pairs).collect();
-        shuffle(&mut order, &mut ChaCha8Rng::from_seed(key));
+        shuffle(&mut order, &mut stream(seed, pass, &purpose));
         order
     }
 }

@@ -3,11 +3,10 @@
 //! The order of an epoch depends on the seed and the epoch alone, so that a resumed training goes on with the very batch it would
 //! have come to, on any machine.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use rnnsearch_config::{BatchBy, CurriculumConfig, TrainingConfig};
 
 use crate::dataset::Dataset;
+use crate::random::{shuffle, stream};
 
 /// The batches of one pass over a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ impl BatchPlan {
     /// By sentences, each batch has `batch_size` examples, except for the last one cut. By tokens, neither side of a batch has
     /// more than `batch_size` tokens, padding included, except for a single example that is longer by itself.
     pub fn epoch(dataset: &Dataset, training: &TrainingConfig, epoch: u64) -> Self {
-        let mut rng = epoch_rng(training.seed, epoch);
+        let mut rng = stream(training.seed, epoch, b"order of batches");
         let mut order = dataset.epoch(training.seed, epoch);
         shorten(&mut order, dataset, share(&training.curriculum, epoch));
         shuffle(&mut order, &mut rng);
@@ -168,14 +167,6 @@ fn split<T: Default>(order: &[u32], mut fits: impl FnMut(usize, &mut T, u32) -> 
     ranges
 }
 
-fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&epoch.to_le_bytes());
-    key[16..].copy_from_slice(b"order of batches");
-    ChaCha8Rng::from_seed(key)
-}
-
 /// The share of pairs that an epoch has.
 fn share(curriculum: &CurriculumConfig, epoch: u64) -> f64 {
     if epoch >= curriculum.epochs {
@@ -190,13 +181,5 @@ fn shorten(order: &mut Vec<u32>, dataset: &Dataset, share: f64) {
     if share < 1.0 {
         order.sort_by_cached_key(|&index| (dataset.source_len(index) + dataset.target_len(index), index));
         order.truncate(((order.len() as f64 * share).ceil() as usize).max(1));
-    }
-}
-
-/// Fisher and Yates, written out: a library's shuffle may change with its version, and a resumed training must not notice.
-pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
-    for last in (1..items.len()).rev() {
-        let other = (u128::from(rng.next_u64()) * (last as u128 + 1)) >> 64;
-        items.swap(last, other as usize);
     }
 }

@@ -8,7 +8,7 @@ use rnnsearch_config::{
 };
 use rnnsearch_corpus::{
     BOS, Batch, BatchPlan, CorpusError, Dataset, EOS, Example, FilterReport, PAD, Pair, Place, Reason, Vocabularies,
-    WordLinks,
+    WordLinks, encode_training,
 };
 
 fn vocabularies() -> Vocabularies {
@@ -168,7 +168,18 @@ fn sentences_of_similar_length_share_a_batch() {
 }
 
 fn for_training(pairs: Vec<Pair>, data: &DataConfig) -> Result<(Dataset, FilterReport), CorpusError> {
-    Dataset::for_training(pairs.into_iter().map(Ok), &vocabularies(), data)
+    encoded(pairs, &vocabularies(), data)
+}
+
+/// Training pairs in memory.
+fn encoded(
+    pairs: Vec<Pair>,
+    vocabularies: &Vocabularies,
+    data: &DataConfig,
+) -> Result<(Dataset, FilterReport), CorpusError> {
+    let mut dataset = Dataset::new(vocabularies);
+    let report = encode_training(pairs.into_iter().map(Ok), vocabularies, data, |_, example| dataset.push(example))?;
+    Ok((dataset, report))
 }
 
 #[test]
@@ -228,7 +239,7 @@ fn sources_of_tagged_corpora_begin_with_their_tag() {
     let pairs = [of("abcd", 0), of("abcd", 1), of("abcde", 1)];
     let config = TokenizerConfig { kind: TokenizerKind::Char, vocabulary: 9, ..Default::default() };
     let vocabularies = Vocabularies::train(pairs.clone().map(Ok), &config, &["bt".to_owned()]).expect("a vocabulary");
-    let (dataset, report) = Dataset::for_training(pairs.map(Ok), &vocabularies, &data).expect("pairs");
+    let (dataset, report) = encoded(pairs.to_vec(), &vocabularies, &data).expect("pairs");
     assert_eq!((dataset.len(), report.dropped(Reason::TooLong).count), (2, 1));
     let [plain, tagged] = [dataset.example(0), dataset.example(1)];
     let tag = vocabularies.source.tag("bt").expect("a tag");

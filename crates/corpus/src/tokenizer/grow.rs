@@ -86,12 +86,6 @@ impl Tokenizer {
         (0..self.vocab_size() as u32).map(|id| self.inner.get_model().id_to_token(id).expect("ids have no gaps"))
     }
 
-    /// The merges as texts.
-    fn merge_texts(&self) -> Vec<(String, String)> {
-        let text = |id| self.inner.get_model().id_to_token(id).expect("merges are of tokens");
-        self.merges().into_iter().map(|[left, right, _]| (text(left), text(right))).collect()
-    }
-
     fn rebuilt(&self, tokens: Vec<String>, merges: Vec<(String, String)>) -> ModelWrapper {
         let model = match self.kind {
             TokenizerKind::Bpe => Learned::Merges(merges::Subwords { units: tokens, merges }),

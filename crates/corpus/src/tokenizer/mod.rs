@@ -181,14 +181,19 @@ impl Tokenizer {
         self.inner.get_model().token_to_id(&other.inner.get_model().id_to_token(id)?)
     }
 
-    /// The merges of byte-pair encoding in their order: left token, right token, what they are joined to. Other kinds have none.
-    pub(crate) fn merges(&self) -> Vec<[u32; 3]> {
+    /// The merges of byte-pair encoding in their order. Other kinds have none.
+    pub(crate) fn merge_texts(&self) -> Vec<(String, String)> {
         let ModelWrapper::BPE(bpe) = self.inner.get_model() else { return Vec::new() };
         // The model does not show its merges but in its file.
         let file = serde_json::to_value(bpe).expect("a model is plain data");
-        let merges: Vec<[String; 2]> = Vec::deserialize(&file["merges"]).expect("merges are pairs");
-        let id = |token: &str| bpe.token_to_id(token).expect("merges are of tokens");
-        merges.iter().map(|[left, right]| [id(left), id(right), id(&format!("{left}{right}"))]).collect()
+        Vec::deserialize(&file["merges"]).expect("merges are pairs")
+    }
+
+    /// The merges as ids: left token, right token, what they are joined to.
+    pub(crate) fn merges(&self) -> Vec<[u32; 3]> {
+        let id = |token: &str| self.inner.get_model().token_to_id(token).expect("merges are of tokens");
+        let ids = |(left, right): (String, String)| [id(&left), id(&right), id(&format!("{left}{right}"))];
+        self.merge_texts().into_iter().map(ids).collect()
     }
 
     /// The text that a token stands for; none for special tokens and bytes.
