@@ -349,9 +349,11 @@ fn risk_alone(court: &mut Court<'_>, config: &Config) {
 /// Whether a part of the model cannot change, be it because there is no such part or because it shares its table with one that does not.
 fn is_frozen(part: Part, config: &Config) -> bool {
     let frozen = |part| config.training.freeze.contains(&part);
-    let tables = (frozen(Part::SourceEmbedding), frozen(Part::TargetEmbedding));
+    let source = frozen(Part::SourceEmbedding);
+    let target = frozen(Part::TargetEmbedding) || config.model.tie_output && frozen(Part::Output);
     match part {
-        Part::SourceEmbedding | Part::TargetEmbedding if config.model.share_embeddings => tables.0 || tables.1,
+        Part::SourceEmbedding | Part::TargetEmbedding if config.model.share_embeddings => source || target,
+        Part::TargetEmbedding => target,
         Part::Attention => frozen(part) || config.model.attention == Attention::None,
         part => frozen(part),
     }

@@ -137,6 +137,12 @@ fn contradictions() {
     let all = "training.freeze=[\"target-embedding\", \"encoder\", \"decoder\", \"readout\", \"output\"]";
     let shared = "[model]\nattention = \"none\"\nshare_embeddings = true\n";
     assert_snapshot!("all_frozen_that_there_is", message(shared, &[all]));
+    let tied = "[model]\nattention = \"none\"\ntie_output = true\n";
+    let all = "training.freeze=[\"source-embedding\", \"encoder\", \"decoder\", \"readout\", \"output\"]";
+    assert_snapshot!("all_frozen_with_the_output", message(tied, &[all]));
+    // The output layer has a bias of its own.
+    let table = "training.freeze=[\"target-embedding\", \"source-embedding\", \"encoder\", \"decoder\", \"readout\"]";
+    assert!(Config::from_toml(tied, &overrides(&[table])).is_ok());
     let both = "[training]\nminimum_risk.samples = 9\nscheduled_sampling.rate = 0.5\n";
     assert_snapshot!("risk_and_sampling", message(both, &[]));
     let momentum = "[training.optimizer]\nkind = \"adam\"\nmomentum = 0.9\n";
