@@ -729,6 +729,8 @@ pub enum Precision {
     Float32,
     /// 16-bit floats: faster, on processors with AVX512-FP16 only.
     Float16,
+    /// 16-bit floats of fewer digits and the range of 32-bit ones: fastest, on processors with AMX only.
+    Bfloat16,
 }
 
 /// The rule that changes weights.
