@@ -106,19 +106,21 @@ impl GruInputs {
     }
 }
 
-#[divan::bench(args = UNITS)]
-fn gru_forward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn gru_forward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = GruInputs::new(n);
     let bencher = bencher.counter(operations(TOKENS, n, 3 * n));
-    bencher.with_inputs(|| inputs.projected.clone()).bench_local_values(|projected| inputs.gru().forward(projected));
+    bencher
+        .with_inputs(|| inputs.projected.clone())
+        .bench_local_values(|projected| with_precision(precision, || inputs.gru().forward(projected)));
 }
 
-#[divan::bench(args = UNITS)]
-fn gru_backward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn gru_backward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = GruInputs::new(n);
     let (states, tape): (Vec<f32>, GruTape) = inputs.gru().forward(inputs.projected.clone());
     let bencher = bencher.counter(operations(TOKENS, n, 6 * n));
-    bencher.bench_local(|| inputs.gru().backward(black_box(&states), &tape, &states));
+    bencher.bench_local(|| with_precision(precision, || inputs.gru().backward(black_box(&states), &tape, &states)));
 }
 
 /// What a decoder takes.
@@ -173,20 +175,23 @@ impl DecoderInputs {
     }
 }
 
-#[divan::bench(args = UNITS)]
-fn decoder_forward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn decoder_forward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = DecoderInputs::new(n);
     let bencher = bencher.counter(operations(TOKENS, n, 10 * n));
     let projected = || inputs.gru.projected.clone();
-    bencher.with_inputs(projected).bench_local_values(|projected| inputs.decoder().forward(projected));
+    bencher
+        .with_inputs(projected)
+        .bench_local_values(|projected| with_precision(precision, || inputs.decoder().forward(projected)));
 }
 
-#[divan::bench(args = UNITS)]
-fn decoder_backward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn decoder_backward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = DecoderInputs::new(n);
     let (outputs, tape): (Vec<f32>, DecoderTape) = inputs.decoder().forward(inputs.gru.projected.clone());
     let bencher = bencher.counter(operations(TOKENS, n, 20 * n));
-    bencher.bench_local(|| inputs.decoder().backward(black_box(&outputs), &tape, &outputs, None));
+    let backward = || inputs.decoder().backward(black_box(&outputs), &tape, &outputs, None);
+    bencher.bench_local(|| with_precision(precision, backward));
 }
 
 #[divan::bench(args = units())]

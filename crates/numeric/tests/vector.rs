@@ -185,6 +185,30 @@ proptest! {
     }
 
     #[test]
+    fn rounded_packed_products(m in prop::sample::select(vec![1usize, 2, 15, 16, 17, 33, 65]), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: bool, add: bool) {
+        if !is_available(Precision::Bfloat16) {
+            return Ok(());
+        }
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
+        let packed = Packed::rounded(Precision::Bfloat16, weight);
+        let (mut found, mut expected) = (c.clone(), c.clone());
+        let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
+        let write = if add { Write::Add } else { Write::Set };
+        packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+        Packed::new(weight).multiply(&rows, &mut expected.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+        for (i, (found, expected)) in found.chunks_exact(n).zip(expected.chunks_exact(n)).enumerate() {
+            let size: f64 = rows[i].iter().map(|x| f64::from(x.abs())).sum();
+            for (found, expected) in found.iter().zip(expected) {
+                close(*found, f64::from(*expected), 1e-6, rounding(Precision::Bfloat16) * size);
+            }
+        }
+        let mut alone = c[(m - 1) * n..].to_vec();
+        packed.multiply_shared(true, &rows[m - 1..], &mut [&mut alone[..]], write);
+        prop_assert_eq!(&alone[..], &found[(m - 1) * n..], "a row alone has the same bits");
+    }
+
+    #[test]
     fn large_products_of_blocks(m in size(), k in size(), n in size(), from in 0usize..3, add: bool) {
         let (a, b, c) = (numbers(k * (m + 3), 1), numbers(k * n, 2), numbers(m * (n + 2), 3));
         let mut found = c.clone();
@@ -225,7 +249,9 @@ proptest! {
                         .collect();
                     let before = if add { f64::from(c[i * (n + 2) + j]) } else { 0.0 };
                     let size: f64 = terms.iter().map(|term| term.abs()).sum();
-                    close(found[i * (n + 2) + j], terms.iter().sum::<f64>() + before, 1e-6, rounding(precision) * size);
+                    // A product below the smallest normal number may be none.
+                    let tolerance = rounding(precision) * size + terms.len() as f64 * f64::from(f32::MIN_POSITIVE);
+                    close(found[i * (n + 2) + j], terms.iter().sum::<f64>() + before, 1e-6, tolerance);
                 }
                 prop_assert_eq!(&found[i * (n + 2) + n..(i + 1) * (n + 2)], &c[i * (n + 2) + n..(i + 1) * (n + 2)], "beside the block");
             }

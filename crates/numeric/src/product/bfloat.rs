@@ -12,8 +12,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Matrix, Target, Write};
-use pack::{Layout, pack_tile};
-use tile::{Configured, SIDE, Scratch, TILE_DEPTH, Tile, multiply_panels};
+use pack::{Layout, pack_rows, pack_tile};
+use tile::{Configured, SIDE, Sums, TILE_DEPTH, Tile};
 
 /// The lines (rows of A, columns of B) of a panel: two tiles.
 pub(super) const PANEL: usize = 2 * SIDE;
@@ -49,6 +49,44 @@ impl Right {
         let (a, b) = (unsafe { Panels::new(a, Layout::Lines) }, &self.0);
         // SAFETY: as the caller promises.
         unsafe { multiply(&a, b, c, write) }
+    }
+
+    /// Writes C ← A B, or adds it, for rows `a` of k elements and rows `c` of n, on this thread.
+    ///
+    /// # Safety
+    ///
+    /// This process must have AMX, see [`tile::is_available`].
+    pub(super) unsafe fn multiply_rows(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
+        let Self(b) = self;
+        // SAFETY: as the caller promises.
+        let configured = unsafe { Configured::new() };
+        let (mut packed, mut sums) = (Vec::new(), Sums::default());
+        for (a, c) in a.chunks(PANEL).zip(c.chunks_mut(PANEL)) {
+            // SAFETY: as the caller promises.
+            unsafe { pack_rows(a, b.steps, &mut packed) };
+            for (j, column) in (0..b.lines).step_by(PANEL).enumerate() {
+                for depth in 0..b.depths().max(1) {
+                    let b = b.panel(depth, j);
+                    let from = packed.len().min(depth * (DEPTH / TILE_DEPTH) * STEP);
+                    let write = if depth == 0 { Write::Set } else { Write::Add };
+                    sums.multiply(&configured, &packed[from..from + b.len()], b, a.len(), write);
+                }
+                let columns = column..b.lines.min(column + PANEL);
+                for (c, sums) in c.iter_mut().zip(sums.rows()) {
+                    put(&mut c[columns.clone()], sums, write);
+                }
+            }
+        }
+    }
+}
+
+/// Writes sums, or adds them.
+fn put(c: &mut [f32], sums: &[f32; PANEL], write: Write) {
+    match (write, c.as_chunks_mut::<PANEL>().0) {
+        (Write::Set, [c]) => *c = *sums,
+        (Write::Add, [c]) => c.iter_mut().zip(sums).for_each(|(c, sum)| *c += sum),
+        (Write::Set, _) => c.copy_from_slice(&sums[..c.len()]),
+        (Write::Add, _) => c.iter_mut().zip(sums).for_each(|(c, sum)| *c += sum),
     }
 }
 
@@ -86,7 +124,7 @@ unsafe fn multiply(a: &Panels, b: &Panels, c: Target, write: Write) {
 unsafe fn multiply_group(a: &Panels, b: &Panels, rows: Range<usize>, columns: Range<usize>, c: Target, write: Write) {
     // SAFETY: the caller promises AMX.
     let configured = unsafe { Configured::new() };
-    let mut scratch = Scratch::default();
+    let mut sums = Sums::default();
     for depth in 0..a.depths().max(1) {
         let write = if depth == 0 { write } else { Write::Add };
         for i in rows.clone() {
@@ -99,7 +137,7 @@ unsafe fn multiply_group(a: &Panels, b: &Panels, rows: Range<usize>, columns: Ra
                     columns: PANEL.min(b.lines - column),
                 };
                 // SAFETY: the tile lies within C, as the caller promises.
-                unsafe { multiply_panels(&configured, tile, c.at(row, column), c.1, write, &mut scratch) };
+                unsafe { tile.write(&configured, c.at(row, column), c.1, write, &mut sums) };
             }
         }
     }
@@ -109,6 +147,10 @@ unsafe fn multiply_group(a: &Panels, b: &Panels, rows: Range<usize>, columns: Ra
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(super) struct Line(#[allow(dead_code, reason = "read by the tile instructions")] [u16; 32]);
+
+impl Line {
+    const ZERO: Self = Self([0; 32]);
+}
 
 /// Some tiles of a panel in the order in which they are read: by depth, then by line.
 const STEP: usize = PANEL;

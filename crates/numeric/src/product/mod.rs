@@ -15,12 +15,13 @@ mod tile;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
-use rnnsearch_config::Precision;
+use crate::Precision;
+use rayon::prelude::*;
 
 pub use int8::{Int8, IntegerRows};
 pub use packed::Packed;
+pub(crate) use precision::current as current_precision;
 pub use precision::{is_available, with_precision};
 
 /// A matrix that lies in a slice, perhaps transposed, perhaps some columns of a wider one.

@@ -42,8 +42,7 @@ pub fn with_precision<T>(precision: Precision, run: impl FnOnce() -> T) -> T {
     run()
 }
 
-/// That of the large products that this thread asks for.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn current() -> Precision {
+/// That of the products that this thread asks for.
+pub(crate) fn current() -> Precision {
     CURRENT.get()
 }

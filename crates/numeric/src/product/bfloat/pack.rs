@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 use super::tile::{SIDE, TILE_DEPTH};
-use super::{Line, Matrix};
+use super::{Line, Matrix, STEP};
 
 /// How a tile holds numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,33 @@ pub(super) unsafe fn pack_tile(
     for (row, target) in tile.into_iter().zip(target) {
         // SAFETY: a line is a vector, and aligned so.
         unsafe { _mm512_store_si512(target.as_mut_ptr().cast(), row) };
+    }
+}
+
+/// Rounds up to 32 rows into a panel of lines, the missing ones zeros; of the second tile only if there are more than 16.
+///
+/// # Safety
+///
+/// The processor must have AVX512-BF16.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, target: &mut Vec<Line>) {
+    debug_assert!(rows.len() <= STEP);
+    target.resize(steps * STEP, Line::ZERO);
+    if rows.len() % SIDE != 0 {
+        let missing = rows.len()..rows.len().next_multiple_of(SIDE);
+        target.chunks_exact_mut(STEP).for_each(|step| step[missing.clone()].fill(Line::ZERO));
+    }
+    for (line, row) in rows.iter().enumerate() {
+        assert_eq!(row.len().div_ceil(TILE_DEPTH), steps, "as many elements as the weight has rows");
+        for (numbers, step) in row.chunks(TILE_DEPTH).zip(target.chunks_exact_mut(STEP)) {
+            let mask = |from: usize| !(u32::MAX << (numbers.len().max(from) - from).min(16) as u32) as u16;
+            // SAFETY: numbers beyond the end are masked; a line is a vector, and aligned so.
+            unsafe {
+                let low = _mm512_maskz_loadu_ps(mask(0), numbers.as_ptr());
+                let high = _mm512_maskz_loadu_ps(mask(16), numbers.as_ptr().wrapping_add(16));
+                _mm512_store_si512((&raw mut step[line]).cast(), bits(_mm512_cvtne2ps_pbh(high, low)));
+            }
+        }
     }
 }
 

@@ -97,47 +97,67 @@ pub(super) struct Tile<'t> {
     pub columns: usize,
 }
 
-/// Room for a part of C at whose border it ends.
-#[repr(align(64))]
-pub(super) struct Scratch([f32; PANEL * PANEL]);
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self([0.0; PANEL * PANEL])
+impl Tile<'_> {
+    /// Writes the product of the panels, or adds it, at `c` and in rows `stride` apart.
+    ///
+    /// # Safety
+    ///
+    /// C must have these rows and columns, which nobody else reads or writes; and have been written, if it is added to.
+    pub(super) unsafe fn write(
+        self,
+        configured: &Configured,
+        c: *mut f32,
+        stride: usize,
+        write: Write,
+        Sums(sums): &mut Sums,
+    ) {
+        assert_eq!(self.a.len(), self.b.len());
+        if self.rows == PANEL && self.columns == PANEL {
+            // SAFETY: as the caller promises.
+            return unsafe { sum(configured, self.a, self.b, c, stride, write) };
+        }
+        let sums = sums.as_mut_ptr().cast::<f32>();
+        // What is added to takes the same way into the sums as in a whole tile: the bits are the same.
+        // SAFETY: C has these rows and columns, as the caller promises; there is room for two panels' product.
+        unsafe {
+            for row in (0..self.rows).filter(|_| write == Write::Add) {
+                std::ptr::copy_nonoverlapping(c.add(row * stride), sums.add(row * PANEL), self.columns);
+            }
+            sum(configured, self.a, self.b, sums, PANEL, write);
+            for row in 0..self.rows {
+                std::ptr::copy_nonoverlapping(sums.add(row * PANEL), c.add(row * stride), self.columns);
+            }
+        }
     }
 }
 
-/// Writes the product of two panels, or adds it, at `c` and in rows `stride` apart.
-///
-/// # Safety
-///
-/// C must have these rows and columns, which nobody else reads or writes.
-pub(super) unsafe fn multiply_panels(
-    configured: &Configured,
-    tile: Tile,
-    c: *mut f32,
-    stride: usize,
-    write: Write,
-    Scratch(scratch): &mut Scratch,
-) {
-    assert_eq!(tile.a.len(), tile.b.len());
-    debug_assert!(tile.a.len().is_multiple_of(PANEL));
-    if tile.rows == PANEL && tile.columns == PANEL {
-        // SAFETY: as the caller promises.
-        return unsafe { sum(configured, tile.a, tile.b, c, stride, write) };
+/// Room for the product of two panels.
+#[repr(align(64))]
+pub(super) struct Sums([[f32; PANEL]; PANEL]);
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self([[0.0; PANEL]; PANEL])
     }
-    let scratch = scratch.as_mut_ptr();
-    // What is added to takes the same way into the sums as in a whole tile: the bits are the same.
-    // SAFETY: C has these rows and columns, as the caller promises, written if they are added to; the scratch has room for two panels'
-    // product.
-    unsafe {
-        for row in (0..tile.rows).filter(|_| write == Write::Add) {
-            std::ptr::copy_nonoverlapping(c.add(row * stride), scratch.add(row * PANEL), tile.columns);
+}
+
+impl Sums {
+    /// Sets the first rows, as many as asked for, to the product of two panels, or adds it.
+    pub(super) fn multiply(&mut self, configured: &Configured, a: &[Line], b: &[Line], rows: usize, write: Write) {
+        assert_eq!(a.len(), b.len());
+        let sums = self.0.as_mut_ptr().cast();
+        // SAFETY: there is room for the product.
+        unsafe {
+            if rows <= SIDE {
+                sum_half(configured, a, b, sums, PANEL, write);
+            } else {
+                sum(configured, a, b, sums, PANEL, write);
+            }
         }
-        sum(configured, tile.a, tile.b, scratch, PANEL, write);
-        for row in 0..tile.rows {
-            std::ptr::copy_nonoverlapping(scratch.add(row * PANEL), c.add(row * stride), tile.columns);
-        }
+    }
+
+    pub(super) fn rows(&self) -> &[[f32; PANEL]; PANEL] {
+        &self.0
     }
 }
 
@@ -147,7 +167,6 @@ pub(super) unsafe fn multiply_panels(
 ///
 /// C must have 32 rows and columns, which nobody else reads or writes.
 unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize, write: Write) {
-    let bytes = stride * size_of::<f32>();
     // SAFETY: the registers are configured; A and B are read from end to end, a step of two tiles each at a time, and C is as the
     // caller promises.
     unsafe {
@@ -155,9 +174,9 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
             "test {add}, {add}",
             "jz 2f",
             "tileloadd tmm0, [{c} + {stride}]",
-            "tileloadd tmm1, [{c} + {stride} + 64]",
+            "tileloadd tmm1, [{c} + {stride} + {ROW}]",
             "tileloadd tmm2, [{below} + {stride}]",
-            "tileloadd tmm3, [{below} + {stride} + 64]",
+            "tileloadd tmm3, [{below} + {stride} + {ROW}]",
             "jmp 3f",
             "2:",
             "tilezero tmm0",
@@ -182,10 +201,11 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
             "jnz 4b",
             "5:",
             "tilestored [{c} + {stride}], tmm0",
-            "tilestored [{c} + {stride} + 64], tmm1",
+            "tilestored [{c} + {stride} + {ROW}], tmm1",
             "tilestored [{below} + {stride}], tmm2",
-            "tilestored [{below} + {stride} + 64], tmm3",
+            "tilestored [{below} + {stride} + {ROW}], tmm3",
             TILE = const TILE,
+            ROW = const ROW,
             add = in(reg) usize::from(write == Write::Add),
             steps = inout(reg) a.len() / PANEL => _,
             a = inout(reg) a.as_ptr() => _,
@@ -193,9 +213,57 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
             row = in(reg) ROW,
             c = in(reg) c,
             below = in(reg) c.wrapping_add(SIDE * stride),
-            stride = in(reg) bytes,
+            stride = in(reg) stride * size_of::<f32>(),
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}
+
+/// As [`sum`], of the first 16 lines of A alone.
+///
+/// # Safety
+///
+/// C must have 16 rows and 32 columns, which nobody else reads or writes.
+unsafe fn sum_half(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize, write: Write) {
+    // SAFETY: as in `sum`.
+    unsafe {
+        asm!(
+            "test {add}, {add}",
+            "jz 2f",
+            "tileloadd tmm0, [{c} + {stride}]",
+            "tileloadd tmm1, [{c} + {stride} + {ROW}]",
+            "jmp 3f",
+            "2:",
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "3:",
+            "test {steps}, {steps}",
+            "jz 5f",
+            "4:",
+            "tileloadd tmm4, [{a} + {row}]",
+            "tileloadd tmm6, [{b} + {row}]",
+            "tileloadd tmm7, [{b} + {row} + {TILE}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "add {a}, 2 * {TILE}",
+            "add {b}, 2 * {TILE}",
+            "dec {steps}",
+            "jnz 4b",
+            "5:",
+            "tilestored [{c} + {stride}], tmm0",
+            "tilestored [{c} + {stride} + {ROW}], tmm1",
+            TILE = const TILE,
+            ROW = const ROW,
+            add = in(reg) usize::from(write == Write::Add),
+            steps = inout(reg) a.len() / PANEL => _,
+            a = inout(reg) a.as_ptr() => _,
+            b = inout(reg) b.as_ptr() => _,
+            row = in(reg) ROW,
+            c = in(reg) c,
+            stride = in(reg) stride * size_of::<f32>(),
+            out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
             options(nostack),
         );
     }
