@@ -5,7 +5,7 @@
 //! brought into the order of the inner loop once a sequence.
 
 #[cfg(target_arch = "x86_64")]
-mod bfloat;
+pub(crate) mod bfloat;
 #[cfg(target_arch = "x86_64")]
 mod half;
 mod int8;
@@ -129,8 +129,7 @@ impl<'b> Factor<'b> {
                 Precision::Float32 => None,
                 // SAFETY: `with_precision` saw that the processor has the instructions.
                 Precision::Float16 => Some(Rounded::Half(unsafe { half::Right::new(b) })),
-                // SAFETY: as above.
-                Precision::Bfloat16 => Some(Rounded::Bfloat(unsafe { bfloat::Right::new(b) })),
+                Precision::Bfloat16 => Some(Rounded::Bfloat(bfloat::Right::shared(b))),
             },
         }
     }
@@ -177,7 +176,7 @@ unsafe fn multiply(a: Matrix, factor: &Factor, c: Target, write: Write) {
     match &factor.rounded {
         // SAFETY: as the caller promises; `with_precision` saw that the processor has the instructions.
         Some(Rounded::Half(b)) => return unsafe { b.multiply(a, c, write) },
-        // SAFETY: as above.
+        // SAFETY: as the caller promises.
         Some(Rounded::Bfloat(b)) => return unsafe { b.multiply(a, c, write) },
         None => {}
     }

@@ -72,14 +72,13 @@ impl Packed {
     ///
     /// # Panics
     ///
-    /// If the processor lacks the instructions, see [`is_available`](super::is_available).
+    /// If this process lacks the instructions, see [`is_available`](super::is_available).
     pub fn rounded(precision: Precision, weight: Matrix) -> Self {
         assert!(super::is_available(precision) && weight.is_within());
         match precision {
-            // SAFETY: the processor has the instructions.
             #[cfg(target_arch = "x86_64")]
             Precision::Bfloat16 => {
-                Self { form: Form::Bfloat(unsafe { bfloat::Right::new(weight) }), k: weight.rows, n: weight.columns }
+                Self { form: Form::Bfloat(bfloat::Right::new(weight)), k: weight.rows, n: weight.columns }
             }
             _ => Self::new(weight),
         }
@@ -120,9 +119,8 @@ impl Packed {
             Form::Float { elements, instructions } => {
                 self.panels(elements, *instructions).for_each(|panel| panel.multiply(a, c, write));
             }
-            // SAFETY: `rounded` saw that the processor has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Form::Bfloat(weight) => unsafe { weight.multiply_rows(a, c, write) },
+            Form::Bfloat(weight) => weight.multiply_rows(a, c, write),
         }
     }
 

@@ -55,10 +55,11 @@ pub(super) struct Configured {
 }
 
 impl Configured {
-    /// # Safety
+    /// # Panics
     ///
-    /// The process must have AMX, see [`is_available`].
-    pub(super) unsafe fn new() -> Self {
+    /// If the process has no AMX, see [`is_available`].
+    pub(super) fn new() -> Self {
+        assert!(is_available());
         #[repr(align(64))]
         struct Shapes(#[allow(dead_code, reason = "read by the instruction")] [u8; 64]);
         const SHAPES: Shapes = {
@@ -72,7 +73,7 @@ impl Configured {
             }
             Shapes(shapes)
         };
-        // SAFETY: the processor has the instruction, as the caller promises; 64 bytes are read.
+        // SAFETY: the processor has the instruction; 64 bytes are read.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &SHAPES, options(nostack, readonly, preserves_flags)) };
         Self { _here: std::marker::PhantomData }
     }
@@ -80,7 +81,7 @@ impl Configured {
 
 impl Drop for Configured {
     fn drop(&mut self) {
-        // SAFETY: whoever made it promised the instructions.
+        // SAFETY: the processor has the instruction, or there would be no value.
         unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
     }
 }
