@@ -32,6 +32,27 @@ fn same_on_all_threads<T: PartialEq + std::fmt::Debug + Send>(compute: impl Fn()
     }
 }
 
+/// What `compute` gives in floats of 16 bits must be what it gives in 32, but for rounding.
+#[track_caller]
+fn near_in_short_floats(compute: impl Fn() -> Vec<Vec<f32>>) {
+    let exact = compute();
+    for precision in precisions().filter(|kind| *kind != Precision::Float32) {
+        let rounded = with_precision(precision, &compute);
+        assert_eq!(rounded.len(), exact.len());
+        for (number, (rounded, exact)) in rounded.iter().zip(&exact).enumerate() {
+            let error = distance(rounded, exact);
+            assert!(error < 0.03, "number {number} is wrong by {error} in {precision:?}");
+        }
+    }
+}
+
+/// The length of the difference, beside that of what is right.
+fn distance(found: &[f32], right: &[f32]) -> f64 {
+    let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    assert_eq!(found.len(), right.len());
+    norm(&mut found.iter().zip(right).map(|(a, b)| a - b)) / norm(&mut right.iter().copied())
+}
+
 /// Those that this processor multiplies in.
 fn precisions() -> impl Iterator<Item = Precision> {
     [Precision::Float32, Precision::Float16, Precision::Bfloat16].into_iter().filter(|kind| is_available(*kind))
@@ -59,11 +80,14 @@ fn gru_on_threads_and_alone() {
             dropout: None,
             reversed,
         };
-        same_on_all_threads(|| {
+        let passes = || {
             let (states, tape) = gru.forward(projected.clone());
             let d = gru.backward(&states, &tape, &d_states);
-            (states, d.projected, d.initial, d.weight, d.bias, d.gain)
-        });
+            let always = [states, d.projected, d.initial, d.weight].into_iter();
+            always.chain(d.bias).chain(d.gain).collect()
+        };
+        same_on_all_threads(passes);
+        near_in_short_floats(passes);
         let (states, _) = gru.forward(projected.clone());
         for b in 0..batch {
             let take = |x: &[f32], width: usize| -> Vec<f32> {
@@ -113,12 +137,15 @@ fn decoder_on_threads_and_alone() {
         [(decoder, 6), (conditional, 9)].map(|(decoder, rows)| Decoder { gains: Some(&gains[..rows * n]), ..decoder });
     let decoders = [decoder, conditional, normalized, normalized_conditional];
     for decoder in decoders {
-        same_on_all_threads(|| {
+        let passes = || {
             let (outputs, tape) = decoder.forward(projected.clone());
             let d = decoder.backward(&outputs, &tape, &d_outputs, None);
-            let (sources, second) = ((d.annotations, d.keys), (d.second.map(|d| (d.input_bias, d.weight)), d.gains));
-            (outputs, d.projected, d.initial, sources, d.query, d.energy, (d.context, d.weight), second)
-        });
+            let inputs = [outputs, d.projected, d.initial, d.annotations, d.keys].into_iter();
+            let weights = [d.query, d.energy, d.context, d.weight].into_iter().chain(d.gains);
+            inputs.chain(weights).chain(d.second.map(|d| [d.input_bias, d.weight].concat())).collect()
+        };
+        same_on_all_threads(passes);
+        near_in_short_floats(passes);
     }
     for decoder in decoders {
         let (outputs, _) = decoder.forward(projected.clone());
@@ -184,10 +211,11 @@ fn loss_in_16_bits() {
 }
 
 fn loss_in(precision: Precision, tolerance: f64) {
-    let (size, vocabulary, tokens) = (70, 4_099, 150);
+    let (size, vocabulary, tokens) = (70, 4_099, 300);
     let (readout, weight) = (numbers(tokens * size, 1, 1.0), numbers(size * vocabulary, 2, 0.5));
     let bias = numbers(vocabulary, 3, 1.0);
     let targets: Vec<usize> = (0..tokens).map(|i| i * 7919 % vocabulary).collect();
+    let weights: Vec<f32> = (0..tokens).map(|i| (i % 3) as f32).collect();
     let output = Output {
         size,
         readout: &readout,
@@ -195,16 +223,14 @@ fn loss_in(precision: Precision, tolerance: f64) {
         bias: &bias,
         targets: &targets,
         smoothing: 0.1,
-        weights: None,
+        weights: Some(&weights),
     };
     let (expected, wanted) = output.loss_and_gradients();
-    let in_16_bits = || with_precision(precision, || output.loss_and_gradients());
-    let (loss, d) = in_16_bits();
+    let (loss, d) = with_precision(precision, || output.loss_and_gradients());
     assert!((loss - expected).abs() < 1e-4 * expected, "{loss} is not {expected}");
     let pairs = [(d.readout, wanted.readout), (d.weight, wanted.weight), (d.bias, wanted.bias)];
     for (number, (found, wanted)) in pairs.iter().enumerate() {
-        let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-        let error = norm(&mut found.iter().zip(wanted).map(|(a, b)| a - b)) / norm(&mut wanted.iter().copied());
+        let error = distance(found, wanted);
         assert!(error > 0.0 && error < tolerance, "gradient {number} is wrong by {error}");
     }
 }
