@@ -503,7 +503,7 @@ pub struct TrainingConfig {
     pub validate_every: u64,
     /// Write a checkpoint every so many updates; 0 for at every validation. The best validation always has one.
     pub checkpoint_every: u64,
-    /// In which numbers the large matrix products of an update multiply.
+    /// In which numbers the matrix products of an update multiply.
     pub precision: Precision,
     /// Keep this many checkpoints; older ones are deleted.
     #[schemars(range(min = 1, max = 10000))]
@@ -720,14 +720,17 @@ pub enum BatchBy {
     Tokens,
 }
 
-/// In which numbers large matrix products multiply. Weights, sums and all the rest are 32-bit floats always.
+/// In which numbers matrix products multiply while training. Weights, sums and all the rest are 32-bit floats always, and so is
+/// translating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// `bfloat16` where the processor has AMX, else `float32`: the fastest that costs no quality.
+    Auto,
     /// 32-bit floats.
     #[default]
     Float32,
-    /// 16-bit floats: faster, on processors with AVX512-FP16 only.
+    /// 16-bit floats in the large products: faster, on processors with AVX512-FP16 only.
     Float16,
     /// 16-bit floats of fewer digits and the range of 32-bit ones: fastest, on processors with AMX only.
     Bfloat16,
@@ -737,6 +740,7 @@ impl Precision {
     /// As it is written in a configuration.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::Float32 => "float32",
             Self::Float16 => "float16",
             Self::Bfloat16 => "bfloat16",
@@ -746,7 +750,7 @@ impl Precision {
     /// The instructions that a processor must have for it, beyond those of all.
     pub fn needs(self) -> Option<&'static str> {
         match self {
-            Self::Float32 => None,
+            Self::Auto | Self::Float32 => None,
             Self::Float16 => Some("AVX512-FP16"),
             Self::Bfloat16 => Some("AMX-BF16"),
         }

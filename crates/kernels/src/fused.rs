@@ -45,10 +45,14 @@ pub fn kernel_of(device: &Device) -> Kernel {
     if on_cpu && bare.settings().float_dtype == FloatDType::F32 { Kernel::Fused } else { Kernel::Plain }
 }
 
-/// Whether the large products on a device can be made [`with_precision`](crate::with_precision).
-pub fn can_multiply(device: &Device, precision: Precision) -> bool {
-    precision == Precision::Float32
-        || kernel_of(device) == Kernel::Fused && rnnsearch_numeric::product::is_available(precision)
+/// What the products on a device are made in [`with_precision`](crate::with_precision): what is asked for, or what
+/// [`Precision::Auto`] comes to; none if the device has no such products.
+pub fn precision_on(device: &Device, precision: Precision) -> Option<Precision> {
+    use rnnsearch_numeric::product::{is_available, resolved};
+    match kernel_of(device) {
+        Kernel::Fused => is_available(precision).then(|| resolved(precision)),
+        Kernel::Plain => matches!(precision, Precision::Auto | Precision::Float32).then_some(Precision::Float32),
+    }
 }
 
 /// See [`crate::gru_sequence`].

@@ -16,7 +16,7 @@ pub mod profile;
 use burn::prelude::*;
 
 pub use dropout::Dropout;
-pub use fused::{Kernel, can_multiply, kernel_of};
+pub use fused::{Kernel, kernel_of, precision_on};
 pub use padding::Padding;
 pub use rnnsearch_config::{Precision, Reset};
 pub use rnnsearch_numeric::norm::EPSILON;

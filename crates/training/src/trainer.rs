@@ -10,7 +10,7 @@ use rnnsearch_config::{Config, Reading, TrainingConfig};
 use rnnsearch_corpus::{Batch as PaddedBatch, BatchPlan, BpeDropout, Dataset, Vocabularies};
 use rnnsearch_decoder::{Batch, ModelSettings, RnnSearch};
 use rnnsearch_inference::Model;
-use rnnsearch_kernels::{Kernel, can_multiply, keep_freed_buffers, kernel_of};
+use rnnsearch_kernels::{Kernel, keep_freed_buffers, kernel_of, precision_on};
 use serde_json::json;
 
 use crate::average::Average;
@@ -81,13 +81,13 @@ pub fn train(
 /// Fails if a device cannot multiply in the configuration's precision.
 pub(crate) fn require_precision(config: &Config, device: &Device) -> Result<(), TrainingError> {
     let precision = config.training.precision;
-    let lacking = match (precision.needs(), kernel_of(device)) {
-        (None, _) => return Ok(()),
-        _ if can_multiply(device, precision) => return Ok(()),
-        (Some(instructions), Kernel::Fused) => (instructions, "this processor"),
-        (Some(instructions), Kernel::Plain) => (instructions, "the device"),
-    };
-    Err(TrainingError::Precision { precision, instructions: lacking.0, device: lacking.1 })
+    match (precision.needs(), precision_on(device, precision)) {
+        (Some(instructions), None) => {
+            let device = if kernel_of(device) == Kernel::Fused { "this processor" } else { "the device" };
+            Err(TrainingError::Precision { precision, instructions, device })
+        }
+        _ => Ok(()),
+    }
 }
 
 struct Trainer<'a> {

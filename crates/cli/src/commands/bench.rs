@@ -9,7 +9,7 @@ use rnnsearch_config::{Config, Precision};
 use rnnsearch_corpus::Lines;
 use rnnsearch_inference::Form;
 use rnnsearch_kernels::profile::{Operation, spent};
-use rnnsearch_kernels::{Kernel, highest, kernel_of, rates};
+use rnnsearch_kernels::{Kernel, highest, kernel_of, precision_on, rates};
 use rnnsearch_training::{Rehearsal, Workload};
 use serde::Serialize;
 use serde_json::json;
@@ -40,7 +40,7 @@ fn show(report: &(impl Serialize + std::fmt::Display), as_json: bool) -> Result<
 #[derive(Serialize)]
 struct Training {
     device: String,
-    /// Of the numbers that large products multiply.
+    /// Of the numbers that products multiply.
     precision: Precision,
     parameters: usize,
     threads: usize,
@@ -100,7 +100,7 @@ fn train(args: &BenchTrain) -> Result<()> {
     by_operation.push(("all the rest".into(), all - known));
     let report = Training {
         device: args.compute.describe(kernel),
-        precision: config.training.precision,
+        precision: precision_on(&device, config.training.precision).expect("the rehearsal has found them"),
         parameters: rehearsal.parameters(),
         threads: rayon::current_num_threads(),
         updates: args.updates.get(),
@@ -122,7 +122,7 @@ impl std::fmt::Display for Training {
         writeln!(f, "{}; {} parameters", self.device, HumanCount(self.parameters as u64))?;
         if let Some(instructions) = self.precision.needs() {
             let name = self.precision.name();
-            line(f, "large products", format!("of {name} ({instructions}); the floor below is that of float32"))?;
+            line(f, "matrix products", format!("of {name} ({instructions}); the floor below is that of float32"))?;
         }
         line(f, "target tokens/s", format!("{:.0}", self.target_tokens_per_second))?;
         let cpu = self.cpu_seconds_per_update.map_or_else(String::new, |cpu| format!(", {cpu:.3} CPU-s"));

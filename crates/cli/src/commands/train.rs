@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use rnnsearch_config::Config;
-use rnnsearch_kernels::kernel_of;
+use rnnsearch_kernels::{kernel_of, precision_on};
 use rnnsearch_training::{Ending, Outcome, RunFolder, Start, train};
 
 use crate::args::Train;
@@ -23,9 +23,9 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     args.compute.limit_threads()?;
     let device = args.compute.device.open()?;
     args.messages.detail(args.compute.describe(kernel_of(&device)));
-    let precision = config.training.precision;
-    if let Some(instructions) = precision.needs() {
-        args.messages.detail(format_args!("large products of {} ({instructions})", precision.name()));
+    if let Some(precision) = precision_on(&device, config.training.precision) {
+        let needs = precision.needs().map_or_else(String::new, |instructions| format!(" ({instructions})"));
+        args.messages.detail(format_args!("matrix products of {}{needs}", precision.name()));
     }
     args.messages.detail(format_args!("run folder {}", folder.display()));
 

@@ -22,7 +22,7 @@ use rayon::prelude::*;
 pub use int8::{Int8, IntegerRows};
 pub use packed::Packed;
 pub(crate) use precision::current as current_precision;
-pub use precision::{is_available, with_precision};
+pub use precision::{is_available, resolved, with_precision};
 
 /// A matrix that lies in a slice, perhaps transposed, perhaps some columns of a wider one.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +126,7 @@ impl<'b> Factor<'b> {
             b,
             #[cfg(target_arch = "x86_64")]
             rounded: match precision::current() {
-                Precision::Float32 => None,
+                Precision::Auto | Precision::Float32 => None,
                 // SAFETY: `with_precision` saw that the processor has the instructions.
                 Precision::Float16 => Some(Rounded::Half(unsafe { half::Right::new(b) })),
                 Precision::Bfloat16 => Some(Rounded::Bfloat(bfloat::Right::shared(b))),

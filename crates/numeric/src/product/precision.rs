@@ -11,7 +11,7 @@ thread_local! {
 /// Whether this processor has the instructions, and the system lets this process use them.
 pub fn is_available(precision: Precision) -> bool {
     match precision {
-        Precision::Float32 => true,
+        Precision::Auto | Precision::Float32 => true,
         #[cfg(target_arch = "x86_64")]
         Precision::Float16 => {
             crate::Instructions::available() == crate::Instructions::Avx512
@@ -21,6 +21,15 @@ pub fn is_available(precision: Precision) -> bool {
         Precision::Bfloat16 => super::bfloat::tile::is_available(),
         #[cfg(not(target_arch = "x86_64"))]
         Precision::Float16 | Precision::Bfloat16 => false,
+    }
+}
+
+/// What a precision comes to on this processor: itself, or the one that [`Precision::Auto`] chooses.
+pub fn resolved(precision: Precision) -> Precision {
+    match precision {
+        Precision::Auto if is_available(Precision::Bfloat16) => Precision::Bfloat16,
+        Precision::Auto => Precision::Float32,
+        given => given,
     }
 }
 
@@ -38,11 +47,11 @@ pub fn with_precision<T>(precision: Precision, run: impl FnOnce() -> T) -> T {
         }
     }
     assert!(is_available(precision), "the processor has no instructions for {precision:?}");
-    let _restore = Restore(CURRENT.replace(precision));
+    let _restore = Restore(CURRENT.replace(resolved(precision)));
     run()
 }
 
-/// That of the products that this thread asks for.
+/// That of the products that this thread asks for; never [`Precision::Auto`].
 pub(crate) fn current() -> Precision {
     CURRENT.get()
 }
