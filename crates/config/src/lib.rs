@@ -29,6 +29,7 @@ mod filter;
 mod key;
 mod layers;
 mod paths;
+mod precision;
 mod preset;
 mod rules;
 mod schema;

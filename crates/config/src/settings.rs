@@ -552,7 +552,7 @@ impl Default for TrainingConfig {
             clip_norm: 1.0,
             validate_every: 0,
             checkpoint_every: 0,
-            precision: Precision::Float32,
+            precision: Precision::Auto,
             keep_checkpoints: 2,
             log_every: 100,
             tensorboard: true,
@@ -726,35 +726,14 @@ pub enum BatchBy {
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// `bfloat16` where the processor has AMX, else `float32`: the fastest that costs no quality.
+    #[default]
     Auto,
     /// 32-bit floats.
-    #[default]
     Float32,
     /// 16-bit floats in the large products: faster, on processors with AVX512-FP16 only.
     Float16,
     /// 16-bit floats of fewer digits and the range of 32-bit ones: fastest, on processors with AMX only.
     Bfloat16,
-}
-
-impl Precision {
-    /// As it is written in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Float32 => "float32",
-            Self::Float16 => "float16",
-            Self::Bfloat16 => "bfloat16",
-        }
-    }
-
-    /// The instructions that a processor must have for it, beyond those of all.
-    pub fn needs(self) -> Option<&'static str> {
-        match self {
-            Self::Auto | Self::Float32 => None,
-            Self::Float16 => Some("AVX512-FP16"),
-            Self::Bfloat16 => Some("AMX-BF16"),
-        }
-    }
 }
 
 /// The rule that changes weights.

@@ -63,6 +63,7 @@ fn reported(run: &Path) -> Vec<f64> {
 /// Losses of a short training on a device; none if the machine has no such device.
 fn losses(config: &Path, run: &Path, device: &str) -> Option<Vec<f64>> {
     let mut train = short_training(config, run, device);
+    train.args(["--set", "training.precision=float32"]);
     if device == "wgpu" {
         software_vulkan(&mut train, run);
     }
@@ -109,7 +110,7 @@ fn devices_agree() {
 fn precisions_agree() {
     let (folder, config) = corpus();
     let run = |name: &str| folder.path().join(name);
-    short_training(&config, &run("32"), "cpu").assert().success();
+    short_training(&config, &run("32"), "cpu").args(["--set", "training.precision=float32"]).assert().success();
     for (precision, flag) in [(Precision::Float16, "avx512_fp16"), (Precision::Bfloat16, "amx_bf16")] {
         let setting = format!("training.precision={}", precision.name());
         let in_16_bits = |name: &str, threads: &str| {
