@@ -52,6 +52,7 @@ def arguments():
     for name, default in [("embedding", 256), ("hidden", 256), ("vocabulary", 8000), ("sentences", 80), ("source-length", 15),
                           ("target-length", 15), ("updates", 10), ("threads", 2)]:
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--bfloat16", action="store_true", help="products in bfloat16, by autocast")
     return parser.parse_args()
 
 
@@ -67,8 +68,9 @@ def main():
 
     def update():
         optimizer.zero_grad()
-        logits = model(source, previous).flatten(0, 1)
-        loss = functional.cross_entropy(logits, targets, label_smoothing=0.1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
+            logits = model(source, previous).flatten(0, 1)
+            loss = functional.cross_entropy(logits, targets, label_smoothing=0.1)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -84,7 +86,7 @@ def main():
         cpus.append(time.process_time() - cpu)
     seconds = statistics.median(walls)
     print(json.dumps({
-        "program": f"PyTorch {torch.__version__}, eager",
+        "program": f"PyTorch {torch.__version__}, eager" + (", bfloat16" if args.bfloat16 else ""),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "target_tokens_per_second": args.sentences * args.target_length / seconds,
         "seconds_per_update": seconds,

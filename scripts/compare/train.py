@@ -35,9 +35,9 @@ def ours(program, precision, size, vocabulary, args):
     return run(command)
 
 
-def theirs(environment, size, vocabulary, args):
+def theirs(size, vocabulary, args, environment=None, options=()):
     command = [args.python, str(HERE / "pytorch.py"), "--embedding", str(size), "--hidden", str(size)]
-    command += ["--vocabulary", str(vocabulary), "--updates", str(args.updates), "--threads", str(args.threads)]
+    command += ["--vocabulary", str(vocabulary), "--updates", str(args.updates), "--threads", str(args.threads), *options]
     return run(command, environment)
 
 
@@ -59,18 +59,21 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--precision", choices=["float32", "float16"], default="float32", help="of rnnsearch's large products")
+    parser.add_argument("--precision", choices=["auto", "float32", "float16", "bfloat16"], default="float32",
+                        help="of rnnsearch's products")
     args = parser.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent.parent / "target"))
     program = args.program or str(target / "release" / "rnnsearch")
     print(f"target tokens/s and peak MB, with products of {args.precision}:  "
-          "rnnsearch  |  PyTorch eager  |  the same, allocator tuned  |  ratios")
+          "rnnsearch  |  PyTorch eager  |  the same, allocator tuned  |  the same in bfloat16  |  ratios")
     for name, (size, vocabulary) in SIZES.items():
-        results = ([], [], [])
+        results = ([], [], [], [])
+        tuned = {**os.environ, **TUNED}
         for _ in range(args.rounds):
             results[0].append(ours(program, args.precision, size, vocabulary, args))
-            results[1].append(theirs(None, size, vocabulary, args))
-            results[2].append(theirs({**os.environ, **TUNED}, size, vocabulary, args))
+            results[1].append(theirs(size, vocabulary, args))
+            results[2].append(theirs(size, vocabulary, args, tuned))
+            results[3].append(theirs(size, vocabulary, args, tuned, ["--bfloat16"]))
         report(name, results)
 
 
