@@ -221,20 +221,24 @@ impl Panels {
         /// The panels that are rounded together: rows of what is stored across them are read in longer runs.
         const GROUP: usize = 8;
         assert!(tile::is_available() && matrix.is_within());
-        let mut rounded = Self::unwritten(matrix.rows, matrix.columns);
-        let (places, steps, panels) = (rounded.places(), rounded.steps, rounded.count());
-        let groups = panels.div_ceil(GROUP);
+        let steps = matrix.columns.div_ceil(TILE_DEPTH);
+        let mut rounded = Self { elements: Vec::new(), lines: matrix.rows, steps };
+        let (panels, groups) = (rounded.count(), rounded.count().div_ceil(GROUP));
+        rounded.elements.reserve_exact(panels * steps * STEP);
+        let places = Places(rounded.elements.as_mut_ptr());
+        let place = |panel, step| rounded.place(panel, step);
         run(groups * rounded.depths(), &|part| {
             let (first_step, first) = (part / groups * STEPS, part % groups * GROUP);
             for step in first_step..steps.min(first_step + STEPS) {
                 for panel in first..panels.min(first + GROUP) {
-                    // SAFETY: the processor has the instructions (asserted); a part has its panels at its steps to itself.
-                    unsafe { places.pack(matrix, [panel * PANEL, step * TILE_DEPTH], layout, panel, step) };
+                    // SAFETY: there is room for all panels, and a part has its own at its steps to itself; the processor has the
+                    // instructions (asserted).
+                    unsafe { places.pack(place(panel, step), matrix, layout, panel, step) };
                 }
             }
         });
-        // SAFETY: the parts are the whole.
-        unsafe { rounded.written() };
+        // SAFETY: the parts are the whole, and each was written.
+        unsafe { rounded.elements.set_len(panels * steps * STEP) };
         rounded
     }
 
@@ -243,62 +247,42 @@ impl Panels {
         self.lines.div_ceil(PANEL)
     }
 
-    /// Room for a matrix of so many lines of so many elements.
-    fn unwritten(lines: usize, elements: usize) -> Self {
-        let steps = elements.div_ceil(TILE_DEPTH);
-        Self { elements: Vec::with_capacity(lines.div_ceil(PANEL) * steps * STEP), lines, steps }
-    }
-
-    /// # Safety
-    ///
-    /// All panels must have been written at all steps.
-    unsafe fn written(&mut self) {
-        // SAFETY: `unwritten` made room for them, and the caller promises that they are written.
-        unsafe { self.elements.set_len(self.count() * self.steps * STEP) };
-    }
-
-    fn places(&mut self) -> Places {
-        Places { first: self.elements.as_mut_ptr(), panels: self.count(), steps: self.steps }
-    }
-
     fn depths(&self) -> usize {
         self.steps.div_ceil(STEPS)
+    }
+
+    /// Where a panel's lines at a step of its depth begin.
+    fn place(&self, panel: usize, step: usize) -> usize {
+        let from = step / STEPS * STEPS;
+        (from * self.count() + panel * STEPS.min(self.steps - from) + step - from) * STEP
     }
 
     fn panel(&self, depth: usize, panel: usize) -> &[Line] {
         let from = (depth * STEPS).min(self.steps);
         let steps = STEPS.min(self.steps - from);
-        &self.elements[(from * self.count() + panel * steps) * STEP..][..steps * STEP]
+        &self.elements[if steps == 0 { 0 } else { self.place(panel, from) }..][..steps * STEP]
     }
 }
 
 /// Where the tiles of [`Panels`] are written.
 #[derive(Clone, Copy)]
-struct Places {
-    first: *mut Line,
-    panels: usize,
-    steps: usize,
-}
+struct Places(*mut Line);
 
 // SAFETY: it is shared among threads that write different places, as `pack` demands.
 unsafe impl Sync for Places {}
 
 impl Places {
-    /// Rounds a panel's lines at one step, which begin at a row and a column of the matrix.
+    /// Rounds a panel's lines at a step of its depth.
     ///
     /// # Safety
     ///
-    /// The processor must have AVX512-BF16; the panels must still be there, and nobody else may write this one at this step.
-    unsafe fn pack(&self, matrix: Matrix, [row, column]: [usize; 2], layout: Layout, panel: usize, step: usize) {
-        assert!(panel < self.panels && step < self.steps);
-        let from = step / STEPS * STEPS;
-        let steps = STEPS.min(self.steps - from);
-        let at = (from * self.panels + panel * steps + step % STEPS) * STEP;
+    /// The processor must have AVX512-BF16; there must be room for a step at `place`, and nobody else may write there.
+    unsafe fn pack(self, place: usize, matrix: Matrix, layout: Layout, panel: usize, step: usize) {
         for half in 0..2 {
-            // SAFETY: a tile of this panel and step, which is the caller's.
+            // SAFETY: a tile of this step, as the caller promises.
             unsafe {
-                let target = &mut *self.first.add(at + half * SIDE).cast();
-                pack_tile(matrix, row + half * SIDE, column, layout, target);
+                let target = &mut *self.0.add(place + half * SIDE).cast();
+                pack_tile(matrix, panel * PANEL + half * SIDE, step * TILE_DEPTH, layout, target);
             }
         }
     }

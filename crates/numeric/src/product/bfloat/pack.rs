@@ -63,7 +63,7 @@ pub(super) unsafe fn pack_tile(
 pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, target: &mut Vec<Line>) {
     debug_assert!(rows.len() <= STEP);
     target.resize(steps * STEP, Line::ZERO);
-    if rows.len() % SIDE != 0 {
+    if !rows.len().is_multiple_of(SIDE) {
         let missing = rows.len()..rows.len().next_multiple_of(SIDE);
         target.chunks_exact_mut(STEP).for_each(|step| step[missing.clone()].fill(Line::ZERO));
     }
