@@ -61,7 +61,7 @@ fn is_misuse(cause: &(dyn Error + 'static)) -> bool {
             | TrainingError::OtherModel { .. }
             | TrainingError::FromItself(_)
             | TrainingError::TooFewCheckpoints { .. }
-            | TrainingError::Precision(_),
+            | TrainingError::Precision { .. },
         ) => true,
         Some(TrainingError::Corpus(error)) => is_wrong_setting(error),
         _ => {

@@ -729,6 +729,28 @@ pub enum Precision {
     Float32,
     /// 16-bit floats: faster, on processors with AVX512-FP16 only.
     Float16,
+    /// 16-bit floats of fewer digits and the range of 32-bit ones: fastest, on processors with AMX only.
+    Bfloat16,
+}
+
+impl Precision {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+            Self::Bfloat16 => "bfloat16",
+        }
+    }
+
+    /// The instructions that a processor must have for it, beyond those of all.
+    pub fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Float32 => None,
+            Self::Float16 => Some("AVX512-FP16"),
+            Self::Bfloat16 => Some("AMX-BF16"),
+        }
+    }
 }
 
 /// The rule that changes weights.

@@ -47,10 +47,8 @@ pub fn kernel_of(device: &Device) -> Kernel {
 
 /// Whether the large products on a device can be made [`with_precision`](crate::with_precision).
 pub fn can_multiply(device: &Device, precision: Precision) -> bool {
-    match precision {
-        Precision::Float32 => true,
-        Precision::Float16 => kernel_of(device) == Kernel::Fused && rnnsearch_numeric::product::is_available(precision),
-    }
+    precision == Precision::Float32
+        || kernel_of(device) == Kernel::Fused && rnnsearch_numeric::product::is_available(precision)
 }
 
 /// See [`crate::gru_sequence`].

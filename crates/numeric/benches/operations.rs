@@ -8,8 +8,8 @@ use divan::{Bencher, black_box};
 use rnnsearch_numeric::decoder::{Decoder, DecoderTape};
 use rnnsearch_numeric::gru::{Gru, GruTape};
 use rnnsearch_numeric::output::Output;
-use rnnsearch_numeric::product::{Int8, IntegerRows, Matrix, Packed, Write, product_of};
-use rnnsearch_numeric::{Memory, Reset};
+use rnnsearch_numeric::product::{Int8, IntegerRows, Matrix, Packed, Write, is_available, product_of, with_precision};
+use rnnsearch_numeric::{Memory, Precision, Reset};
 
 const UNITS: [usize; 2] = [256, 512];
 const BATCH: usize = 80;
@@ -55,13 +55,24 @@ fn int8_product(bencher: Bencher, n: usize) {
     });
 }
 
+/// The precisions that this processor multiplies in.
+fn precisions() -> impl Iterator<Item = Precision> {
+    [Precision::Float32, Precision::Float16, Precision::Bfloat16].into_iter().filter(|kind| is_available(*kind))
+}
+
+/// Each precision at each number of units.
+fn units() -> impl Iterator<Item = (Precision, usize)> {
+    precisions().flat_map(|precision| UNITS.map(|n| (precision, n)))
+}
+
 /// The gradient of a weight, over all steps.
-#[divan::bench(args = UNITS)]
-fn large_product(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn large_product(bencher: Bencher, (precision, n): (Precision, usize)) {
     let (x, d) = (numbers(TOKENS * n), numbers(TOKENS * 3 * n));
+    let (x, d) = (Matrix::new(&x, TOKENS, n).transposed(), Matrix::new(&d, TOKENS, 3 * n));
     bencher
         .counter(operations(n, TOKENS, 3 * n))
-        .bench_local(|| product_of(Matrix::new(black_box(&x), TOKENS, n).transposed(), Matrix::new(&d, TOKENS, 3 * n)));
+        .bench_local(|| with_precision(precision, || product_of(black_box(x), d)));
 }
 
 /// What a recurrence takes.
@@ -95,19 +106,21 @@ impl GruInputs {
     }
 }
 
-#[divan::bench(args = UNITS)]
-fn gru_forward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn gru_forward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = GruInputs::new(n);
     let bencher = bencher.counter(operations(TOKENS, n, 3 * n));
-    bencher.with_inputs(|| inputs.projected.clone()).bench_local_values(|projected| inputs.gru().forward(projected));
+    bencher
+        .with_inputs(|| inputs.projected.clone())
+        .bench_local_values(|projected| with_precision(precision, || inputs.gru().forward(projected)));
 }
 
-#[divan::bench(args = UNITS)]
-fn gru_backward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn gru_backward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = GruInputs::new(n);
     let (states, tape): (Vec<f32>, GruTape) = inputs.gru().forward(inputs.projected.clone());
     let bencher = bencher.counter(operations(TOKENS, n, 6 * n));
-    bencher.bench_local(|| inputs.gru().backward(black_box(&states), &tape, &states));
+    bencher.bench_local(|| with_precision(precision, || inputs.gru().backward(black_box(&states), &tape, &states)));
 }
 
 /// What a decoder takes.
@@ -162,24 +175,27 @@ impl DecoderInputs {
     }
 }
 
-#[divan::bench(args = UNITS)]
-fn decoder_forward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn decoder_forward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = DecoderInputs::new(n);
     let bencher = bencher.counter(operations(TOKENS, n, 10 * n));
     let projected = || inputs.gru.projected.clone();
-    bencher.with_inputs(projected).bench_local_values(|projected| inputs.decoder().forward(projected));
+    bencher
+        .with_inputs(projected)
+        .bench_local_values(|projected| with_precision(precision, || inputs.decoder().forward(projected)));
 }
 
-#[divan::bench(args = UNITS)]
-fn decoder_backward(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn decoder_backward(bencher: Bencher, (precision, n): (Precision, usize)) {
     let inputs = DecoderInputs::new(n);
     let (outputs, tape): (Vec<f32>, DecoderTape) = inputs.decoder().forward(inputs.gru.projected.clone());
     let bencher = bencher.counter(operations(TOKENS, n, 20 * n));
-    bencher.bench_local(|| inputs.decoder().backward(black_box(&outputs), &tape, &outputs, None));
+    let backward = || inputs.decoder().backward(black_box(&outputs), &tape, &outputs, None);
+    bencher.bench_local(|| with_precision(precision, backward));
 }
 
-#[divan::bench(args = UNITS)]
-fn output_with_gradients(bencher: Bencher, n: usize) {
+#[divan::bench(args = units())]
+fn output_with_gradients(bencher: Bencher, (precision, n): (Precision, usize)) {
     let vocabulary = n * 8000 / 256;
     let (readout, weight, bias) = (numbers(TOKENS * n), numbers(n * vocabulary), numbers(vocabulary));
     let targets: Vec<usize> = (0..TOKENS).map(|i| i * 7919 % vocabulary).collect();
@@ -192,5 +208,7 @@ fn output_with_gradients(bencher: Bencher, n: usize) {
         smoothing: 0.1,
         weights: None,
     };
-    bencher.counter(operations(TOKENS, n, 3 * vocabulary)).bench_local(|| black_box(&output).loss_and_gradients());
+    bencher
+        .counter(operations(TOKENS, n, 3 * vocabulary))
+        .bench_local(|| with_precision(precision, || black_box(&output).loss_and_gradients()));
 }

@@ -12,7 +12,7 @@ use crate::network::{Operand, Parameter, Weight};
 use crate::norm::{self, Part, gain_gradient, part_backward};
 use crate::product::{Matrix, Packed, Write, product};
 use crate::rows::{columns, read};
-use crate::vector;
+use crate::{Precision, vector};
 
 /// The recurrent weights of a step, packed.
 #[derive(Debug)]
@@ -42,11 +42,19 @@ pub(crate) struct Step<'s, 'g, 'i> {
 }
 
 impl Cell {
-    /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`.
-    pub(crate) fn new(weight: &[f32], bias: Option<&[f32]>, gain: Option<&[f32]>, reset: Reset, n: usize) -> Self {
-        let shape = [n, 3 * n];
+    /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`, for products in a precision.
+    pub(crate) fn new(
+        precision: Precision,
+        weight: &[f32],
+        [bias, gain]: [Option<&[f32]>; 2],
+        reset: Reset,
+        n: usize,
+    ) -> Self {
+        let weight = Matrix::new(weight, n, 3 * n);
+        let pack = |columns| Weight::Float(Packed::rounded(precision, weight.columns(columns)));
+        let (gates, candidate) = rayon::join(|| pack(0..2 * n), || pack(2 * n..3 * n));
         let [bias, gain] = [bias, gain].map(|vector| vector.map(<[f32]>::to_vec));
-        Self::of_parameters(&Parameter::from((&shape[..], weight)), bias, gain, reset)
+        Self { n, gates, candidate, bias, gain, reset }
     }
 
     /// Packs [U_r | U_z | U], `[n, 3n]`, in whatever form.
@@ -173,11 +181,11 @@ pub(crate) struct StepBackward<'s, 'r> {
 }
 
 impl<'a> CellBackward<'a> {
-    /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`; `gain` is that of layer normalisation.
-    pub(crate) fn new(weight: &[f32], gain: Option<&'a [f32]>, reset: Reset, n: usize) -> Self {
+    /// Packs `weight`, [U_r | U_z | U], `[n, 3n]`, for products in a precision; `gain` is that of layer normalisation.
+    pub(crate) fn new(precision: Precision, weight: &[f32], gain: Option<&'a [f32]>, reset: Reset, n: usize) -> Self {
         let weight = Matrix::new(weight, n, 3 * n);
-        let gates = || Packed::new(weight.columns(0..2 * n).transposed());
-        let (gates, candidate) = rayon::join(gates, || Packed::new(weight.columns(2 * n..3 * n).transposed()));
+        let pack = |columns| Packed::rounded(precision, weight.columns(columns).transposed());
+        let (gates, candidate) = rayon::join(|| pack(0..2 * n), || pack(2 * n..3 * n));
         Self { n, gates, candidate, gain, reset }
     }
 

@@ -16,7 +16,7 @@ use crate::cell::{Cell, CellBackward, StepBackward, Steps, mask};
 use crate::gru::Active;
 use crate::linear::sum_of_rows;
 use crate::norm::{Part, add_normalized, gain_gradient, part_backward};
-use crate::product::{Matrix, Packed, Write, product_of};
+use crate::product::{Matrix, Packed, Write, current_precision, product_of};
 use crate::rows::{Deal, Rows, columns, only, only_at, play, read, row};
 use crate::{Memory, Reset, norm, vector};
 
@@ -176,11 +176,12 @@ impl Decoder<'_> {
     /// [s_i ; c_i], `[tgt_len, batch, n + annotation]`; `projected` is W E y_{i-1} + b for the three gates, `[tgt_len, batch, 3n]`.
     pub fn forward(&self, projected: Vec<f32>) -> (Vec<f32>, DecoderTape) {
         let Memory { src_len, annotation, attention, .. } = self.memory;
-        let query = || Packed::new(Matrix::new(self.query, self.n, attention));
-        let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n));
-        let first = || Cell::new(self.weight, self.bias, self.gain(FIRST), self.reset, self.n);
-        let second =
-            || self.second.map(|unit| Cell::new(unit.weight, unit.bias, self.gain(SECOND), self.reset, self.n));
+        let precision = current_precision();
+        let query = || Packed::rounded(precision, Matrix::new(self.query, self.n, attention));
+        let context = || Packed::rounded(precision, Matrix::new(self.context, annotation, 3 * self.n));
+        let cell = |weight, bias, gain| Cell::new(precision, weight, [bias, self.gain(gain)], self.reset, self.n);
+        let first = || cell(self.weight, self.bias, FIRST);
+        let second = || self.second.map(|unit| cell(unit.weight, unit.bias, SECOND));
         let ((query, context), (first, second)) = rayon::join(|| (query(), context()), || (first(), second()));
         let weights = Weights { query, context, first, second };
         let steps = projected.len() / (3 * self.n);
@@ -304,10 +305,12 @@ impl Decoder<'_> {
         d_alignments: Option<&[f32]>,
     ) -> DecoderGradients {
         let Memory { src_len, annotation, attention, .. } = self.memory;
-        let query = || Packed::new(Matrix::new(self.query, self.n, attention).transposed());
-        let context = || Packed::new(Matrix::new(self.context, annotation, 3 * self.n).transposed());
-        let first = || CellBackward::new(self.weight, self.gain(FIRST), self.reset, self.n);
-        let second = || self.second.map(|unit| CellBackward::new(unit.weight, self.gain(SECOND), self.reset, self.n));
+        let precision = current_precision();
+        let query = || Packed::rounded(precision, Matrix::new(self.query, self.n, attention).transposed());
+        let context = || Packed::rounded(precision, Matrix::new(self.context, annotation, 3 * self.n).transposed());
+        let cell = |weight, gain| CellBackward::new(precision, weight, self.gain(gain), self.reset, self.n);
+        let first = || cell(self.weight, FIRST);
+        let second = || self.second.map(|unit| cell(unit.weight, SECOND));
         let ((query, context), (first, second)) = rayon::join(|| (query(), context()), || (first(), second()));
         let weights = WeightsBackward { query, context, first, second };
         let previous = self.previous(outputs);

@@ -3,6 +3,7 @@
 use crate::Reset;
 use crate::cell::{Cell, CellBackward, Step, StepBackward, Steps, mask};
 use crate::network::Operand;
+use crate::product::current_precision;
 use crate::rows::{Deal, Rows, only, only_at, play, read, row};
 use crate::{norm, vector};
 
@@ -65,7 +66,7 @@ impl Gru<'_> {
 
     /// The states at their positions, `[len, batch, n]`; `projected` is W x + b for the three gates, `[len, batch, 3n]`.
     pub fn forward(&self, projected: Vec<f32>) -> (Vec<f32>, GruTape) {
-        let cell = Cell::new(self.weight, self.bias, self.gain, self.reset, self.n);
+        let cell = Cell::new(current_precision(), self.weight, [self.bias, self.gain], self.reset, self.n);
         let size = self.len * self.batch * self.n;
         assert_eq!(projected.len(), 3 * size);
         let mut states = vec![0.0; size];
@@ -135,7 +136,7 @@ impl Gru<'_> {
 
     /// From the gradient of the states, `[len, batch, n]`, those of the inputs.
     pub fn backward(&self, states: &[f32], tape: &GruTape, d_states: &[f32]) -> GruGradients {
-        let cell = CellBackward::new(self.weight, self.gain, self.reset, self.n);
+        let cell = CellBackward::new(current_precision(), self.weight, self.gain, self.reset, self.n);
         let previous = self.previous(states);
         let dropped = self.dropout.map(|dropout| self.dropped(&previous, dropout));
         let read = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_states };

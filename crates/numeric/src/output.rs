@@ -1,8 +1,13 @@
 //! The output layer's cross-entropy, and its gradients, in slices of tokens.
 
+#[cfg(target_arch = "x86_64")]
+mod blocks;
+
 use rayon::prelude::*;
 
 use crate::linear::add_rows;
+#[cfg(target_arch = "x86_64")]
+use crate::product::current_precision;
 use crate::product::{Factor, Matrix, Write, product, product_of};
 use crate::vector;
 
@@ -45,6 +50,11 @@ impl Output<'_> {
 
     /// The cross-entropy, and its gradients, while the logits are at hand.
     pub fn loss_and_gradients(&self) -> (f64, OutputGradients) {
+        #[cfg(target_arch = "x86_64")]
+        if current_precision() == crate::Precision::Bfloat16 {
+            assert!(self.targets.iter().all(|target| *target < self.bias.len()), "targets are words of the vocabulary");
+            return blocks::loss_and_gradients(self);
+        }
         let (size, vocabulary) = (self.size, self.bias.len());
         let mut d = OutputGradients {
             readout: Vec::with_capacity(self.readout.len()),

@@ -163,6 +163,14 @@ fn max_of(x: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| larger(a, b))
 }
 
+/// x ← x + y.
+#[inline(always)]
+fn add_of(x: &mut [f32], y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += y;
+    }
+}
+
 vectorised! {
     /// x ← σ(x).
     pub fn sigmoid(x: &mut [f32]) {
@@ -201,9 +209,7 @@ vectorised! {
 
     /// out ← out + x.
     pub fn add(out: &mut [f32], x: &[f32]) {
-        for (out, x) in out.iter_mut().zip(x) {
-            *out += x;
-        }
+        add_of(out, x);
     }
 
     /// out ← a b.
@@ -456,10 +462,7 @@ vectorised! {
     /// The target distribution is (1 - smoothing) at `target` and `smoothing` shared by all words equally.
     pub fn cross_entropy(logits: &mut [f32], bias: &[f32], target: usize, smoothing: f32) -> f32 {
         let n = logits.len();
-        let bias = &bias[..n];
-        for (logit, bias) in logits.iter_mut().zip(bias) {
-            *logit += bias;
-        }
+        add_of(logits, bias);
         let share = smoothing / n as f32;
         let max = max_of(logits);
         let at_target = logits[target] - max;
@@ -471,6 +474,20 @@ vectorised! {
         }
         logits[target] -= 1.0 - smoothing;
         sum.ln() - (1.0 - smoothing) * at_target - share * all
+    }
+
+    /// Of some words' logits without the bias: the largest, Σ e^(logit - largest), and Σ logit; leaves anything in `logits`.
+    pub fn log_sums(logits: &mut [f32], bias: &[f32]) -> [f32; 3] {
+        add_of(logits, bias);
+        let (max, all) = (max_of(logits), sum_of([logits], |[logit], sum| sum + logit));
+        [max, exp_and_sum::<FUSED>(logits, max), all]
+    }
+
+    /// Logits without the bias become p - share times a weight, where p = e^(logit - normalizer).
+    pub fn softmax_gradient(logits: &mut [f32], bias: &[f32], normalizer: f32, share: f32, weight: f32) {
+        for (logit, bias) in logits.iter_mut().zip(bias) {
+            *logit = weight * (exp_of::<FUSED>(*logit + bias - normalizer) - share);
+        }
     }
 }
 

@@ -109,17 +109,23 @@ fn threads_share_the_columns_of_few_rows() {
     }
 }
 
+/// The 16-bit floats that this processor multiplies, with the significant bits that they keep.
+fn short_floats() -> impl Iterator<Item = (Precision, u32)> {
+    [(Precision::Float16, 11), (Precision::Bfloat16, 8)].into_iter().filter(|(precision, _)| is_available(*precision))
+}
+
 #[test]
-fn half_precision_hides_nothing() {
-    if !is_available(Precision::Float16) {
-        return;
-    }
-    let multiply = |a: &[f32], b: &[f32]| {
-        with_precision(Precision::Float16, || product_of(Matrix::new(a, 2, 2), Matrix::new(b, 2, 2)))
-    };
+fn short_floats_hide_nothing() {
+    short_floats().for_each(|(precision, bits)| hide_nothing(precision, bits));
+}
+
+fn hide_nothing(precision: Precision, bits: u32) {
+    let multiply =
+        |a: &[f32], b: &[f32]| with_precision(precision, || product_of(Matrix::new(a, 2, 2), Matrix::new(b, 2, 2)));
     assert_eq!(multiply(&[0.0; 4], &[1.0; 4]), [0.0; 4]);
-    assert_eq!(multiply(&[3e38, 0.0, 1e-3, 0.0], &[1.0, 0.5, 0.0, 0.0])[..2], [3e38f32, 1.5e38].map(rounded));
-    let nothing = with_precision(Precision::Float16, || product_of(Matrix::new(&[], 3, 0), Matrix::new(&[], 0, 2)));
+    let expected = [3e38f32, 1.5e38].map(|x| rounded(x, bits));
+    assert_eq!(multiply(&[3e38, 0.0, 1e-3, 0.0], &[1.0, 0.5, 0.0, 0.0])[..2], expected);
+    let nothing = with_precision(precision, || product_of(Matrix::new(&[], 3, 0), Matrix::new(&[], 0, 2)));
     assert_eq!(nothing, [0.0; 6]);
     assert_eq!(multiply(&[1e-40, 0.0, 0.0, 0.0], &[1e-40; 4]), [0.0; 4]);
     assert!(multiply(&[f32::NAN, 0.0, 0.0, 1.0], &[1.0; 4])[0].is_nan());
@@ -129,9 +135,10 @@ fn half_precision_hides_nothing() {
     assert_eq!(third, [1.0 / 3.0]);
 }
 
-/// To 11 significant bits.
-fn rounded(x: f32) -> f32 {
-    f32::from_bits((x.to_bits() + (1 << 12)) & !((1 << 13) - 1))
+/// To so many significant bits.
+fn rounded(x: f32, bits: u32) -> f32 {
+    let last = 1 << (24 - bits);
+    f32::from_bits((x.to_bits() + last / 2) & !(last - 1))
 }
 
 #[test]
@@ -141,6 +148,12 @@ fn not_a_number_stays_one() {
         apply(&mut x);
         assert!(x.iter().all(|x| x.is_nan()), "an overflow in training must not be hidden");
     }
+}
+
+/// What the roundings of two factors come to at most, beside the size of their product; with 16-bit sums those at every step, mostly
+/// to either side, too.
+fn rounding(precision: Precision) -> f64 {
+    if precision == Precision::Float16 { 0.003 } else { 0.008 }
 }
 
 proptest! {
@@ -172,6 +185,30 @@ proptest! {
     }
 
     #[test]
+    fn rounded_packed_products(m in prop::sample::select(vec![1usize, 2, 15, 16, 17, 33, 65]), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: bool, add: bool) {
+        if !is_available(Precision::Bfloat16) {
+            return Ok(());
+        }
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
+        let packed = Packed::rounded(Precision::Bfloat16, weight);
+        let (mut found, mut expected) = (c.clone(), c.clone());
+        let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
+        let write = if add { Write::Add } else { Write::Set };
+        packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+        Packed::new(weight).multiply(&rows, &mut expected.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+        for (i, (found, expected)) in found.chunks_exact(n).zip(expected.chunks_exact(n)).enumerate() {
+            let size: f64 = rows[i].iter().map(|x| f64::from(x.abs())).sum();
+            for (found, expected) in found.iter().zip(expected) {
+                close(*found, f64::from(*expected), 1e-6, rounding(Precision::Bfloat16) * size);
+            }
+        }
+        let mut alone = c[(m - 1) * n..].to_vec();
+        packed.multiply_shared(true, &rows[m - 1..], &mut [&mut alone[..]], write);
+        prop_assert_eq!(&alone[..], &found[(m - 1) * n..], "a row alone has the same bits");
+    }
+
+    #[test]
     fn large_products_of_blocks(m in size(), k in size(), n in size(), from in 0usize..3, add: bool) {
         let (a, b, c) = (numbers(k * (m + 3), 1), numbers(k * n, 2), numbers(m * (n + 2), 3));
         let mut found = c.clone();
@@ -189,10 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn half_precision(m in size(), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: [bool; 2], add: bool, power in -60i32..60) {
-        if !is_available(Precision::Float16) {
-            return Ok(());
-        }
+    fn products_of_short_floats(m in size(), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: [bool; 2], add: bool, power in -60i32..60) {
         // Numbers of any size, and rows much smaller than others.
         let scaled = |x: Vec<f32>| -> Vec<f32> { x.into_iter().map(|x| x * 2f32.powi(power)).collect() };
         let (a, b, c) = (scaled(numbers(m * k, 1)), scaled(numbers(k * n, 2)), numbers(m * (n + 2), 3));
@@ -203,21 +237,31 @@ proptest! {
             true => Matrix::new(data, columns, rows).transposed(),
             false => Matrix::new(data, rows, columns),
         };
-        let mut found = c.clone();
-        let write = if add { Write::Add } else { Write::Set };
-        let (am, bm) = (matrix(&a, m, k, transposed[0]), matrix(&b, k, n, transposed[1]));
-        with_precision(Precision::Float16, || product(am, bm, &mut found, n + 2, write));
-        for i in 0..m {
-            for j in 0..n {
-                let terms: Vec<f64> = (0..k)
-                    .map(|l| at(&a, [m, k], i, l, transposed[0]) * at(&b, [k, n], l, j, transposed[1]))
-                    .collect();
-                let before = if add { f64::from(c[i * (n + 2) + j]) } else { 0.0 };
-                // Both factors are rounded to 2^-11, and so are the short sums at every step, mostly to either side.
-                let size: f64 = terms.iter().map(|term| term.abs()).sum();
-                close(found[i * (n + 2) + j], terms.iter().sum::<f64>() + before, 1e-6, 0.003 * size);
+        for (precision, _) in short_floats() {
+            let mut found = c.clone();
+            let write = if add { Write::Add } else { Write::Set };
+            let (am, bm) = (matrix(&a, m, k, transposed[0]), matrix(&b, k, n, transposed[1]));
+            with_precision(precision, || product(am, bm, &mut found, n + 2, write));
+            for i in 0..m {
+                for j in 0..n {
+                    let terms: Vec<f64> = (0..k)
+                        .map(|l| at(&a, [m, k], i, l, transposed[0]) * at(&b, [k, n], l, j, transposed[1]))
+                        .collect();
+                    let before = if add { f64::from(c[i * (n + 2) + j]) } else { 0.0 };
+                    let size: f64 = terms.iter().map(|term| term.abs()).sum();
+                    // A product below the smallest normal number may be none.
+                    let tolerance = rounding(precision) * size + terms.len() as f64 * f64::from(f32::MIN_POSITIVE);
+                    close(found[i * (n + 2) + j], terms.iter().sum::<f64>() + before, 1e-6, tolerance);
+                }
+                prop_assert_eq!(&found[i * (n + 2) + n..(i + 1) * (n + 2)], &c[i * (n + 2) + n..(i + 1) * (n + 2)], "beside the block");
             }
-            prop_assert_eq!(&found[i * (n + 2) + n..(i + 1) * (n + 2)], &c[i * (n + 2) + n..(i + 1) * (n + 2)], "beside the block");
+            // A row alone has the same bits.
+            let mut alone = c[..n].to_vec();
+            let first = if transposed[0] { (0..k).map(|l| a[l * m]).collect() } else { a[..k].to_vec() };
+            with_precision(precision, || product(Matrix::new(&first, 1, k), bm, &mut alone, n, write));
+            if precision == Precision::Bfloat16 {
+                prop_assert_eq!(&alone[..], &found[..n]);
+            }
         }
     }
 

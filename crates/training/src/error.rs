@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rnnsearch_config::ConfigError;
+use rnnsearch_config::{ConfigError, Precision};
 use rnnsearch_corpus::CorpusError;
 use rnnsearch_decoder::ShapeMismatch;
 use rnnsearch_inference::InferenceError;
@@ -129,10 +129,17 @@ pub enum TrainingError {
     },
     /// The processor or device cannot multiply in the configuration's precision.
     #[error(
-        "training.precision = \"float16\": large products can be made of 16-bit floats only on a CPU with AVX512-FP16, which \
-         {0} has not; leave the setting out, or set it to \"float32\""
+        "training.precision = \"{}\": large products can be made of such floats only on a CPU with {instructions}, which \
+         {device} has not; leave the setting out, or set it to \"float32\"", precision.name()
     )]
-    Precision(&'static str),
+    Precision {
+        /// The configuration's.
+        precision: Precision,
+        /// What it needs.
+        instructions: &'static str,
+        /// What lacks them.
+        device: &'static str,
+    },
     /// Epochs would have nothing to learn from.
     #[error("an epoch would go over less than one pair of each corpus of data.train: raise their `weight`")]
     EmptyEpoch,

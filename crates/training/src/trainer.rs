@@ -80,11 +80,14 @@ pub fn train(
 
 /// Fails if a device cannot multiply in the configuration's precision.
 pub(crate) fn require_precision(config: &Config, device: &Device) -> Result<(), TrainingError> {
-    match kernel_of(device) {
-        _ if can_multiply(device, config.training.precision) => Ok(()),
-        Kernel::Fused => Err(TrainingError::Precision("this processor")),
-        Kernel::Plain => Err(TrainingError::Precision("the device")),
-    }
+    let precision = config.training.precision;
+    let lacking = match (precision.needs(), kernel_of(device)) {
+        (None, _) => return Ok(()),
+        _ if can_multiply(device, precision) => return Ok(()),
+        (Some(instructions), Kernel::Fused) => (instructions, "this processor"),
+        (Some(instructions), Kernel::Plain) => (instructions, "the device"),
+    };
+    Err(TrainingError::Precision { precision, instructions: lacking.0, device: lacking.1 })
 }
 
 struct Trainer<'a> {

@@ -120,8 +120,9 @@ fn train(args: &BenchTrain) -> Result<()> {
 impl std::fmt::Display for Training {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}; {} parameters", self.device, HumanCount(self.parameters as u64))?;
-        if self.precision == Precision::Float16 {
-            line(f, "large products", "of 16-bit floats (AVX512-FP16); the floor below is that of 32-bit floats")?;
+        if let Some(instructions) = self.precision.needs() {
+            let name = self.precision.name();
+            line(f, "large products", format!("of {name} ({instructions}); the floor below is that of float32"))?;
         }
         line(f, "target tokens/s", format!("{:.0}", self.target_tokens_per_second))?;
         let cpu = self.cpu_seconds_per_update.map_or_else(String::new, |cpu| format!(", {cpu:.3} CPU-s"));

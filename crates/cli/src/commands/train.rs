@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use rnnsearch_config::{Config, Precision};
+use rnnsearch_config::Config;
 use rnnsearch_kernels::kernel_of;
 use rnnsearch_training::{Ending, Outcome, RunFolder, Start, train};
 
@@ -23,8 +23,9 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     args.compute.limit_threads()?;
     let device = args.compute.device.open()?;
     args.messages.detail(args.compute.describe(kernel_of(&device)));
-    if config.training.precision == Precision::Float16 {
-        args.messages.detail("large products of 16-bit floats (AVX512-FP16)");
+    let precision = config.training.precision;
+    if let Some(instructions) = precision.needs() {
+        args.messages.detail(format_args!("large products of {} ({instructions})", precision.name()));
     }
     args.messages.detail(format_args!("run folder {}", folder.display()));
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rnnsearch_config::Precision;
 use serde_json::Value;
 
 use crate::common::{FIXTURE, corpus, rnnsearch, stdout, test_sources, with_model};
@@ -109,25 +110,29 @@ fn precisions_agree() {
     let (folder, config) = corpus();
     let run = |name: &str| folder.path().join(name);
     short_training(&config, &run("32"), "cpu").assert().success();
-    let in_16_bits = |name: &str, threads: &str| {
-        let mut train = short_training(&config, &run(name), "cpu");
-        train.args(["--set", "training.precision=float16", "--threads", threads]).output().unwrap()
-    };
-    let output = in_16_bits("16", "1");
-    let has_instructions = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains("avx512_fp16"));
-    if !has_instructions {
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(told.contains("AVX512-FP16") && told.contains("\"float32\""), "{told}");
-        assert!(!run("16").exists(), "a training that cannot begin leaves nothing");
-        return;
+    for (precision, flag) in [(Precision::Float16, "avx512_fp16"), (Precision::Bfloat16, "amx_bf16")] {
+        let setting = format!("training.precision={}", precision.name());
+        let in_16_bits = |name: &str, threads: &str| {
+            let mut train = short_training(&config, &run(name), "cpu");
+            train.args(["--set", &setting, "--threads", threads]).output().unwrap()
+        };
+        let (alone, threads) = (precision.name(), format!("{}-threads", precision.name()));
+        let output = in_16_bits(alone, "1");
+        let has_instructions = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains(flag));
+        if !has_instructions {
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{told}");
+            assert!(told.contains(precision.needs().unwrap()) && told.contains("\"float32\""), "{told}");
+            assert!(!run(alone).exists(), "a training that cannot begin leaves nothing");
+            continue;
+        }
+        assert!(output.status.success() && in_16_bits(&threads, "3").status.success());
+        let model = |name: &str| fs::read(run(name).join("model.safetensors")).unwrap();
+        assert!(model(alone) == model(&threads), "threads make a difference");
+        let (exact, rounded) = (reported(&run("32")), reported(&run(alone)));
+        assert!(exact != rounded && exact.len() == rounded.len());
+        assert!(exact.iter().zip(&rounded).all(|(a, b)| (a - b).abs() < 4e-3 * a), "{exact:?}\n{rounded:?}");
     }
-    assert!(output.status.success() && in_16_bits("threads", "3").status.success());
-    let model = |name: &str| fs::read(run(name).join("model.safetensors")).unwrap();
-    assert!(model("16") == model("threads"), "threads make a difference");
-    let (exact, rounded) = (reported(&run("32")), reported(&run("16")));
-    assert!(exact != rounded && exact.len() == rounded.len());
-    assert!(exact.iter().zip(&rounded).all(|(a, b)| (a - b).abs() < 2e-3 * a), "{exact:?}\n{rounded:?}");
     // A graphics card has no such products; or there is none.
     let mut train = short_training(&config, &run("wgpu"), "wgpu");
     software_vulkan(&mut train, &run("wgpu"));

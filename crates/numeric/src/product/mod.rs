@@ -5,6 +5,8 @@
 //! brought into the order of the inner loop once a sequence.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod bfloat;
+#[cfg(target_arch = "x86_64")]
 mod half;
 mod int8;
 mod packed;
@@ -13,12 +15,13 @@ mod tile;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
-use rnnsearch_config::Precision;
+use crate::Precision;
+use rayon::prelude::*;
 
 pub use int8::{Int8, IntegerRows};
 pub use packed::Packed;
+pub(crate) use precision::current as current_precision;
 pub use precision::{is_available, with_precision};
 
 /// A matrix that lies in a slice, perhaps transposed, perhaps some columns of a wider one.
@@ -104,7 +107,15 @@ pub fn product_of(a: Matrix, b: Matrix) -> Vec<f32> {
 pub struct Factor<'b> {
     b: Matrix<'b>,
     #[cfg(target_arch = "x86_64")]
-    half: Option<half::Right>,
+    rounded: Option<Rounded>,
+}
+
+/// The matrix B in numbers of 16 bits.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug)]
+enum Rounded {
+    Half(half::Right),
+    Bfloat(bfloat::Right),
 }
 
 impl<'b> Factor<'b> {
@@ -113,9 +124,13 @@ impl<'b> Factor<'b> {
         assert!(b.is_within());
         Self {
             b,
-            // SAFETY: `with_precision` saw that the processor has the instructions.
             #[cfg(target_arch = "x86_64")]
-            half: (precision::current() == Precision::Float16).then(|| unsafe { half::Right::new(b) }),
+            rounded: match precision::current() {
+                Precision::Float32 => None,
+                // SAFETY: `with_precision` saw that the processor has the instructions.
+                Precision::Float16 => Some(Rounded::Half(unsafe { half::Right::new(b) })),
+                Precision::Bfloat16 => Some(Rounded::Bfloat(bfloat::Right::shared(b))),
+            },
         }
     }
 
@@ -158,9 +173,12 @@ unsafe fn multiply(a: Matrix, factor: &Factor, c: Target, write: Write) {
     assert_eq!(k, b.rows, "inner sizes");
     assert!(a.is_within());
     #[cfg(target_arch = "x86_64")]
-    if let Some(half) = &factor.half {
+    match &factor.rounded {
+        // SAFETY: as the caller promises; `with_precision` saw that the processor has the instructions.
+        Some(Rounded::Half(b)) => return unsafe { b.multiply(a, c, write) },
         // SAFETY: as the caller promises.
-        return unsafe { half.multiply(a, c, write) };
+        Some(Rounded::Bfloat(b)) => return unsafe { b.multiply(a, c, write) },
+        None => {}
     }
     if m == 1 {
         // SAFETY: as the caller promises.

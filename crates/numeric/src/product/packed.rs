@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use super::bfloat;
 use super::tile::{SQUARE, lanes, portable_term, sum_tile, transpose};
 use super::{Matrix, Write};
-use crate::{Instructions, vector};
+use crate::{Instructions, Precision, vector};
 
 /// The widest panel of any instruction set.
 const WIDEST: usize = 48;
@@ -45,16 +47,41 @@ impl<T: Copy> Aligned<T> {
 /// its neighbours.
 #[derive(Debug)]
 pub struct Packed {
-    elements: Aligned<f32>,
+    form: Form,
     k: usize,
     n: usize,
-    instructions: Instructions,
+}
+
+#[derive(Debug)]
+enum Form {
+    Float {
+        elements: Aligned<f32>,
+        instructions: Instructions,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Bfloat(bfloat::Right),
 }
 
 impl Packed {
     /// Packs a weight for this processor.
     pub fn new(weight: Matrix) -> Self {
         Self::with(Instructions::available(), weight)
+    }
+
+    /// Packs a weight for products in a precision: rounds it where there are kernels for rows in that precision.
+    ///
+    /// # Panics
+    ///
+    /// If this process lacks the instructions, see [`is_available`](super::is_available).
+    pub fn rounded(precision: Precision, weight: Matrix) -> Self {
+        assert!(super::is_available(precision) && weight.is_within());
+        match precision {
+            #[cfg(target_arch = "x86_64")]
+            Precision::Bfloat16 => {
+                Self { form: Form::Bfloat(bfloat::Right::new(weight)), k: weight.rows, n: weight.columns }
+            }
+            _ => Self::new(weight),
+        }
     }
 
     /// Packs a weight for these instructions.
@@ -73,7 +100,7 @@ impl Packed {
             (panel, rest) = rest.split_at_mut(k * width);
             pack_panel(instructions, weight.columns(columns), panel, width);
         }
-        Self { elements, k, n, instructions }
+        Self { form: Form::Float { elements, instructions }, k, n }
     }
 
     /// The rows and columns of the weight.
@@ -88,18 +115,28 @@ impl Packed {
     /// If the shapes do not fit.
     pub fn multiply(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
         self.check(a, c);
-        self.panels().for_each(|panel| panel.multiply(a, c, write));
+        match &self.form {
+            Form::Float { elements, instructions } => {
+                self.panels(elements, *instructions).for_each(|panel| panel.multiply(a, c, write));
+            }
+            #[cfg(target_arch = "x86_64")]
+            Form::Bfloat(weight) => weight.multiply_rows(a, c, write),
+        }
     }
 
     /// As [`multiply`](Self::multiply); if `shared` is set each thread has some columns: for few rows, of which there are not enough
-    /// for all threads. The bits are the same.
+    /// for all threads. The bits are the same. A rounded weight is not shared.
     ///
     /// # Panics
     ///
     /// If the shapes do not fit.
     pub fn multiply_shared(&self, shared: bool, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
         self.check(a, c);
-        let panels: Vec<Panel> = self.panels().collect();
+        #[cfg(target_arch = "x86_64")]
+        let Form::Float { elements, instructions } = &self.form else { return self.multiply(a, c, write) };
+        #[cfg(not(target_arch = "x86_64"))]
+        let Form::Float { elements, instructions } = &self.form;
+        let panels: Vec<Panel> = self.panels(elements, *instructions).collect();
         let columns: Vec<Range<usize>> = panels.iter().map(|panel| panel.columns.clone()).collect();
         share_columns(shared, self.k * self.n, &columns, c, |panel, columns, c| {
             Panel { columns, ..panels[panel] }.multiply(a, c, write);
@@ -110,10 +147,10 @@ impl Packed {
     ///
     /// # Panics
     ///
-    /// If the row does not fit, or there is no such column.
+    /// If the row does not fit, there is no such column, or the weight is rounded.
     pub fn multiply_columns(&self, a: &[f32], columns: &[usize], mut take: impl FnMut(usize, f32)) {
         assert_eq!(a.len(), self.k, "rows have k elements");
-        let (mut rest, mut panels) = (columns, self.panels());
+        let (mut rest, mut panels) = (columns, self.float_panels());
         while let [column, others @ ..] = rest {
             let panel = panels.find(|panel| panel.columns.end > *column).expect("there is such a column");
             let own = 1 + others.iter().take_while(|other| **other < panel.columns.end).count();
@@ -123,9 +160,13 @@ impl Packed {
     }
 
     /// Gives `take` every column.
+    ///
+    /// # Panics
+    ///
+    /// If the weight is rounded.
     pub fn for_each_column(&self, mut take: impl FnMut(usize, &[f32])) {
         let mut column = vec![0.0; self.k];
-        for panel in self.panels() {
+        for panel in self.float_panels() {
             for j in panel.columns.clone() {
                 column.iter_mut().zip(panel.column(j)).for_each(|(copy, element)| *copy = *element);
                 take(j, &column);
@@ -138,13 +179,21 @@ impl Packed {
         assert!(a.iter().all(|row| row.len() == self.k) && c.iter().all(|row| row.len() == self.n));
     }
 
-    fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
-        let (mut rest, lanes) = (self.elements.as_ref(), lanes(self.instructions));
+    fn float_panels(&self) -> impl Iterator<Item = Panel<'_>> {
+        match &self.form {
+            Form::Float { elements, instructions } => self.panels(elements, *instructions),
+            #[cfg(target_arch = "x86_64")]
+            Form::Bfloat(_) => panic!("a rounded weight does not have the columns it was made of"),
+        }
+    }
+
+    fn panels<'p>(&self, elements: &'p Aligned<f32>, instructions: Instructions) -> impl Iterator<Item = Panel<'p>> {
+        let (mut rest, lanes, k) = (elements.as_ref(), lanes(instructions), self.k);
         panels(self.n, lanes).map(move |columns| {
             let vectors = columns.len().div_ceil(lanes);
             let elements;
-            (elements, rest) = rest.split_at(self.k * vectors * lanes);
-            Panel { instructions: self.instructions, elements, vectors, columns }
+            (elements, rest) = rest.split_at(k * vectors * lanes);
+            Panel { instructions, elements, vectors, columns }
         })
     }
 }

@@ -8,14 +8,20 @@ thread_local! {
     static CURRENT: Cell<Precision> = const { Cell::new(Precision::Float32) };
 }
 
-/// Whether this processor has the instructions.
+/// Whether this processor has the instructions, and the system lets this process use them.
 pub fn is_available(precision: Precision) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let float16 = crate::Instructions::available() == crate::Instructions::Avx512
-        && std::arch::is_x86_feature_detected!("avx512fp16");
-    #[cfg(not(target_arch = "x86_64"))]
-    let float16 = false;
-    precision == Precision::Float32 || float16
+    match precision {
+        Precision::Float32 => true,
+        #[cfg(target_arch = "x86_64")]
+        Precision::Float16 => {
+            crate::Instructions::available() == crate::Instructions::Avx512
+                && std::arch::is_x86_feature_detected!("avx512fp16")
+        }
+        #[cfg(target_arch = "x86_64")]
+        Precision::Bfloat16 => super::bfloat::tile::is_available(),
+        #[cfg(not(target_arch = "x86_64"))]
+        Precision::Float16 | Precision::Bfloat16 => false,
+    }
 }
 
 /// Runs something, and its large products in this precision: those that this thread asks for, whatever threads share them.
@@ -36,8 +42,7 @@ pub fn with_precision<T>(precision: Precision, run: impl FnOnce() -> T) -> T {
     run()
 }
 
-/// That of the large products that this thread asks for.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn current() -> Precision {
+/// That of the products that this thread asks for.
+pub(crate) fn current() -> Precision {
     CURRENT.get()
 }
