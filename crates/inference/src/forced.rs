@@ -1,6 +1,7 @@
 //! Forced decoding: what the model thinks of given translations.
 
 use rnnsearch_corpus::{BOS, PAD};
+use rnnsearch_numeric::network::Need;
 
 use crate::decoding::{Decoding, Engine, Task};
 

@@ -145,7 +145,6 @@ impl Task for Search<'_> {
     fn run(&self, mut decoding: impl Decoding, sources: &[usize]) -> Vec<Vec<Hypothesis>> {
         let beam = |&source: &usize| Beam::new(self.sources[source], self.constraints[source], self.options);
         let mut beams: Vec<Beam> = sources.iter().map(beam).collect();
-        let picks = beams.iter().all(Beam::only_picks);
         let mut live: Vec<usize> = (0..beams.len()).collect();
         while !live.is_empty() {
             let previous: Vec<u32> = live.iter().flat_map(|&beam| beams[beam].previous()).collect();
@@ -153,7 +152,8 @@ impl Task for Search<'_> {
                 decoding.steer(live.iter().flat_map(|&beam| beams[beam].biases()).collect());
             }
             let looked_at = || live.iter().map(|&beam| beams[beam].most_looked_at()).max().expect("a beam is live");
-            let need = if picks { Need::Best(looked_at()) } else { Need::All };
+            let need =
+                if live.iter().all(|&beam| beams[beam].only_picks()) { Need::Best(looked_at()) } else { Need::All };
             let scores = decoding.step(&previous, need);
             let (mut rows, mut row) = (Vec::new(), 0);
             let mut same_sources = true;
@@ -260,12 +260,13 @@ impl<'s> Beam<'s> {
         }
     }
 
-    /// Whether it takes the best word at each step, whatever its log p may be.
+    /// Whether it takes the best word at the next step, whatever its log p may be.
     fn only_picks(&self) -> bool {
         let SearchOptions { scores, beam_size, sampling, stop, .. } = self.options;
-        let Constraints { required, steering, .. } = self.constraints;
+        let Constraints { prefix, required, steering, .. } = self.constraints;
         let is_greedy = *beam_size == 1 && sampling.is_none() && *stop != StopRule::Best;
-        !scores && is_greedy && required.is_empty() && steering.is_empty()
+        let is_free = required.is_empty() && steering.is_empty() && self.len >= prefix.len();
+        !scores && is_greedy && is_free
     }
 
     /// How many of the best words are looked at to find those that follow a hypothesis.
@@ -386,7 +387,7 @@ impl<'s> Beam<'s> {
         let mut candidates: Vec<Candidate> = Vec::new();
         for (parent, _) in self.live.iter().enumerate().filter(|(_, live)| live.group.is_none_or(|own| own == group)) {
             let count = self.words_wanted(group) + others.len();
-            let least = self.least(parent, count, &mut candidates);
+            let least = self.least(parent, count, &candidates);
             let words = self.words(parent, first + parent, count, least, scores);
             match self.constraints.required.is_empty() {
                 true => candidates.extend(words.into_iter().map(|word| self.followed(parent, word))),
@@ -397,7 +398,8 @@ impl<'s> Beam<'s> {
             let times = |word| others.iter().filter(|other| other.word == word).count();
             candidates.iter_mut().for_each(|candidate| candidate.rank -= strength * times(candidate.word) as f64);
         }
-        candidates.sort_by(|a, b| b.rank.total_cmp(&a.rank).then(a.parent.cmp(&b.parent)).then(a.word.cmp(&b.word)));
+        // Those of a hypothesis that seem equal stay in the order of their logits, which log p may have rounded.
+        candidates.sort_by(|a, b| b.rank.total_cmp(&a.rank).then(a.parent.cmp(&b.parent)));
         if !self.constraints.required.is_empty() {
             take_turns(&mut candidates);
         }
@@ -425,15 +427,16 @@ impl<'s> Beam<'s> {
 
     /// What log p a word must have at least so that a hypothesis with it can be among the best `count`, of which there are some
     /// candidates. Where rank is more than log p, any may.
-    fn least(&self, parent: usize, count: usize, candidates: &mut [Candidate]) -> f32 {
+    fn least(&self, parent: usize, count: usize, candidates: &[Candidate]) -> f32 {
         /// What a 32-bit log p may be off from the sum that it makes, and much more.
         const SLACK: f64 = 1e-3;
         let by_rank_alone = self.constraints.required.is_empty() && self.options.diversity.is_none();
         if !by_rank_alone || self.live[parent].greedy || candidates.len() < count {
             return f32::NEG_INFINITY;
         }
-        let (_, worst, _) = candidates.select_nth_unstable_by(count - 1, |a, b| b.rank.total_cmp(&a.rank));
-        (worst.rank - self.live[parent].log_prob - SLACK) as f32
+        let mut ranks: Vec<f64> = candidates.iter().map(|candidate| candidate.rank).collect();
+        let (_, worst, _) = ranks.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+        (*worst - self.live[parent].log_prob - SLACK) as f32
     }
 
     /// The best words that may follow a hypothesis, with log p of at least `least`.
@@ -829,6 +832,8 @@ mod tests {
         }
         assert!(!beam.is_done());
         beam.ended.push(1);
+        assert!(!beam.is_done(), "what greedy search has could still be the best");
+        beam.finished[0].score = 0.0;
         assert!(beam.is_done());
     }
 
