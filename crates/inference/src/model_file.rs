@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use burn::tensor::Device;
 use memmap2::Mmap;
@@ -128,6 +129,13 @@ impl Model {
             Weights::Mapped { file, parameters } => {
                 Arc::new(InFile { file: Arc::clone(file), stored: Arc::clone(&parameters[name]) })
             }
+        }
+    }
+
+    /// Lets go of the memory of what was read of its file, see [`Model::lasting`].
+    pub(crate) fn give_back(&self) {
+        if let Weights::Mapped { file, .. } = &self.weights {
+            give_back(file);
         }
     }
 
@@ -258,8 +266,13 @@ impl Model {
         let tensors: Result<_, SafeTensorError> = metadata.tensors().into_iter().map(view).collect();
         let mut tensors: BTreeMap<String, TensorView> = tensors.map_err(|error| damaged(error.to_string()))?;
         let content = tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
-        // What takes longest of all that there is to read.
-        let (computed, vocabularies) = rayon::join(|| hash(&header, content), || read_vocabularies(&header, path));
+        // Both take long. The tokenizers are read here: memory that other threads are given in small pieces costs more.
+        let (computed, vocabularies) = thread::scope(|scope| {
+            let hashing = scope.spawn(|| hash(&header, content));
+            let vocabularies = read_vocabularies(&header, path);
+            (hashing.join().expect("hashing does not panic"), vocabularies)
+        });
+        give_back(&bytes);
         if computed != header.blake3 {
             return Err(damaged("its content does not match its checksum".into()));
         }
@@ -289,6 +302,18 @@ fn read_header(text: &str, path: &Path) -> Result<Header, InferenceError> {
             Format { .. } => read.map_err(damaged),
         },
     }
+}
+
+/// Lets go of the pages of a file: those that are looked at again come again, and the process does not seem to hold all others.
+pub(crate) fn give_back(file: &Mmap) {
+    #[cfg(unix)]
+    // SAFETY: nobody can write to the file through this map, so its pages are those of the file as long as it is mapped.
+    // Where the system refuses, they stay.
+    unsafe {
+        let _ = file.unchecked_advise(memmap2::UncheckedAdvice::DontNeed);
+    }
+    #[cfg(not(unix))]
+    let _ = file;
 }
 
 /// The bytes of a model file.

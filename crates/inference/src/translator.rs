@@ -175,6 +175,7 @@ impl Translator {
             "models have the same vocabularies"
         );
         let (engine, form) = (Engine::new(&models, device), models[0].form());
+        models.iter().for_each(Model::give_back);
         let mut kinds = models.iter().map(|model| model.config.model.attention);
         let not_steerable = kinds.find(|kind| *kind != Attention::None && !kind.can_be_steered());
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
