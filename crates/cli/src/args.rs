@@ -751,8 +751,9 @@ pub struct Search {
     /// Rank lower what passes over source tokens: add F x the sum of ln min(attention it got, 1) [default: the model's setting]
     #[arg(long, value_name = "F", value_parser = coverage_penalty)]
     pub coverage_penalty: Option<f64>,
-    /// End a search when as many translations are finished as the beam is wide (beam), as many as are wanted (first), or as are
-    /// wanted and nothing unfinished can rank higher (best) [default: the model's setting]
+    /// End a search when as many translations are finished as the beam is wide, and greedy search's among them if it may be the best
+    /// (beam), when as many are as are wanted (first), or as are wanted and nothing unfinished can rank higher (best) [default: the
+    /// model's setting]
     #[arg(long, value_name = "RULE", value_parser = stop_rule(), hide_possible_values = true)]
     pub stop: Option<StopRule>,
     /// No N tokens in a row come twice in a translation; 0 allows all [default: the model's setting]

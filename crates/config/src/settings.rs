@@ -952,7 +952,7 @@ pub enum LengthForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StopRule {
-    /// As many finished translations as the beam is wide.
+    /// As many finished translations as the beam is wide, and among them what greedy search finds, if it may be the best.
     Beam,
     /// As many as are wanted: usually one.
     First,

@@ -155,11 +155,9 @@ impl ModuleVisitor for Collector {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = param.val();
-        let shape = value.dims().to_vec();
-        let read = || value.try_into_vec_as::<f32>().expect("parameters are float tensors that can be read");
+        let read = || param.val().try_into_vec_as::<f32>().expect("parameters are float tensors that can be read");
         let values = if self.with_values { read() } else { Vec::new() };
-        self.parameters.insert(parameter_name(&self.path), (shape, values));
+        self.parameters.insert(parameter_name(&self.path), (param.lazy_shape().to_vec(), values));
     }
 }
 

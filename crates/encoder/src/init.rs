@@ -4,7 +4,7 @@
 //! ~ N(0, 0.01²). `xavier` draws matrices from Glorot's uniform distribution and embeddings from N(0, 0.1²) instead, which
 //! lets small models start learning at once.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand::{Rng, SeedableRng};
@@ -90,10 +90,12 @@ impl Init {
     }
 
     fn matrix(&mut self, shape: [usize; 2], draw: impl FnOnce(&mut Self) -> Vec<f32>) -> Param<Tensor<2>> {
-        Param::from_tensor(match self.random {
-            None => Tensor::zeros(shape, &self.device),
-            Some(_) => Tensor::from_data(TensorData::new(draw(self), shape), &self.device),
-        })
+        if self.random.is_some() {
+            return Param::from_tensor(Tensor::from_data(TensorData::new(draw(self), shape), &self.device));
+        }
+        // Made when first its elements are looked at: who asks for the shape alone needs no memory for them.
+        let zeros = move |device: &Device, is_learned| Tensor::zeros(shape, device).set_require_grad(is_learned);
+        Param::uninitialized(ParamId::new(), zeros, self.device.clone(), true, shape.into())
     }
 
     fn dense_values(&mut self, input: usize, output: usize) -> Vec<f32> {

@@ -6,7 +6,7 @@ use rnnsearch_config::ModelConfig;
 use rnnsearch_corpus::Padded;
 use rnnsearch_decoder::{DecoderState, RnnSearch, Source};
 use rnnsearch_kernels::{Kernel, kernel_of};
-use rnnsearch_numeric::network::{Hypotheses, Network, Scores};
+use rnnsearch_numeric::network::{Hypotheses, Need, Network, Scores};
 
 use crate::{Model, Shortlist};
 
@@ -26,8 +26,8 @@ pub(crate) enum Engine {
 
 /// Some hypotheses, each a row: they are lengthened together.
 pub(crate) trait Decoding {
-    /// Takes in the last word of every row, and scores the next.
-    fn step(&mut self, previous: &[u32]) -> &Scores;
+    /// Takes in the last word of every row, and scores the next: as far as needed at least.
+    fn step(&mut self, previous: &[u32], need: Need) -> &Scores;
 
     /// Adds something to the energies of the next step: for each row nothing, or a number a source token.
     fn steer(&mut self, biases: Vec<Vec<f32>>);
@@ -55,8 +55,10 @@ impl Engine {
         match kernel_of(device) {
             Kernel::Fused if known => {
                 let shortlist = models[0].shortlist.clone().filter(|_| models.len() == 1);
-                let network =
-                    |model: &Model| Network::new(&model.parameters(), model.config.model.reset, shortlist.is_some());
+                let network = |model: &Model| {
+                    let (parameters, lasting) = (model.parameters(), |name: &str| model.lasting(name));
+                    Network::with_embeddings(&parameters, &lasting, model.config.model.reset, shortlist.is_some())
+                };
                 Self::Packed { networks: models.iter().map(network).collect(), shortlist }
             }
             _ => {
@@ -134,11 +136,11 @@ struct Together<D> {
 }
 
 impl<D: Decoding> Decoding for Together<D> {
-    fn step(&mut self, previous: &[u32]) -> &Scores {
+    fn step(&mut self, previous: &[u32], _need: Need) -> &Scores {
         let share = 1.0 / self.members.len() as f32;
         let mut attending = 0;
         for (number, member) in self.members.iter_mut().enumerate() {
-            let scores = member.step(previous);
+            let scores = member.step(previous, Need::All);
             if number == 0 {
                 let (words, src_len) = (scores.words, 0);
                 self.scores = Scores { words, src_len, normalizers: vec![0.0; previous.len()], ..Scores::default() };
@@ -169,8 +171,8 @@ impl<D: Decoding> Decoding for Together<D> {
 }
 
 impl Decoding for Hypotheses<'_> {
-    fn step(&mut self, previous: &[u32]) -> &Scores {
-        Hypotheses::step(self, previous)
+    fn step(&mut self, previous: &[u32], need: Need) -> &Scores {
+        Hypotheses::step(self, previous, need)
     }
 
     fn steer(&mut self, biases: Vec<Vec<f32>>) {
@@ -193,7 +195,7 @@ struct Plain<'n> {
 }
 
 impl Decoding for Plain<'_> {
-    fn step(&mut self, previous: &[u32]) -> &Scores {
+    fn step(&mut self, previous: &[u32], _need: Need) -> &Scores {
         let biases = std::mem::take(&mut self.biases);
         let step = match biases.is_empty() {
             true => self.network.step(&self.state, previous, self.config),
@@ -243,7 +245,7 @@ mod tests {
     use crate::search::search;
     use crate::steering::Steering;
     use crate::units::Units;
-    use crate::{Constraints, SearchOptions, TranslateOptions};
+    use crate::{Constraints, Hypothesis, SearchOptions, TranslateOptions};
 
     const WORDS: usize = 61;
 
@@ -329,6 +331,71 @@ mod tests {
                     assert!(close(f64::from(*a), f64::from(*b)), "{config:?}: {a} {b}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_beam_finds_nothing_worse_than_greedy_search() {
+        let sources = sentences(40, 2);
+        let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+        let constraints = vec![Constraints::default(); sources.len()];
+        let constraints: Vec<&Constraints> = constraints.iter().collect();
+        for config in &kinds()[..5] {
+            let [_, packed] = engines(config);
+            let found = |beam_size: usize, stop: StopRule| {
+                let usual = TranslateOptions::from(&TranslationConfig::default()).search;
+                search(&packed, &sources, &constraints, &SearchOptions { beam_size, stop, ..usual })
+            };
+            let greedy = found(1, StopRule::Beam);
+            for (beam_size, stop) in
+                [(2, StopRule::Beam), (3, StopRule::Beam), (5, StopRule::Beam), (3, StopRule::Best)]
+            {
+                for (greedy, beam) in greedy.iter().zip(found(beam_size, stop)) {
+                    assert!(!greedy[0].finished || beam[0].finished && beam[0].score >= greedy[0].score, "{beam_size}");
+                }
+            }
+        }
+    }
+
+    /// A model large enough to have its words screened.
+    #[test]
+    fn words_are_the_same_without_scores() {
+        let config = ModelConfig { readout: 24, ..kinds()[0].clone() };
+        let words = 1500;
+        let settings = ModelSettings { config: config.clone(), source_words: WORDS, target_words: words };
+        let mut parameters = parameters(&RnnSearch::new(&settings, 5, &Device::flex()));
+        let (_, bias) = parameters.get_mut("output.bias").expect("a bias");
+        bias.iter_mut().enumerate().for_each(|(word, bias)| *bias = (word as f32 * 0.7).sin());
+        let views = parameters
+            .iter()
+            .map(|(name, (shape, values))| (name.as_str(), Parameter::from((&shape[..], &values[..]))));
+        let engine = packed(vec![Network::new(&views.collect(), config.reset, false)]);
+        let sources = sentences(11, 4);
+        let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+        let forbidden =
+            Constraints { forbidden: vec![vec![700], vec![701]], prefix: vec![9, 12], ..Constraints::default() };
+        let constraints: Vec<Constraints> =
+            (0..11).map(|i| if i % 3 == 0 { forbidden.clone() } else { Constraints::default() }).collect();
+        let constraints: Vec<&Constraints> = constraints.iter().collect();
+        let usual = TranslateOptions::from(&TranslationConfig::default()).search;
+        let usual = SearchOptions { beam_size: 1, no_repeat_ngram: 2, ..usual };
+        let found = |scores| search(&engine, &sources, &constraints, &SearchOptions { scores, ..usual.clone() });
+        let (with, without) = (found(true), found(false));
+        let alone = |i: usize| {
+            search(&engine, &sources[i..=i], &constraints[i..=i], &SearchOptions { scores: false, ..usual.clone() })
+                .remove(0)
+        };
+        for (i, (with, without)) in with.iter().zip(&without).enumerate() {
+            for without in [without, &alone(i)] {
+                assert_eq!(with[0].ids, without[0].ids);
+                assert!(with[0].alignment == without[0].alignment);
+                assert!(without[0].score.is_nan() && with[0].score.is_finite());
+            }
+        }
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let ids = |found: &[Vec<Hypothesis>]| found.iter().map(|found| found[0].ids.clone()).collect::<Vec<_>>();
+            assert_eq!(ids(&pool.install(|| found(false))), ids(&with));
         }
     }
 
@@ -448,8 +515,8 @@ mod tests {
         }
         let (m, h, n, a, l) = (9, 17, 20, 7, 9);
         let gru = |input: u64, n: u64| 3 * n * (input + n);
-        let source = 4 * (2 * gru(m, h) + 2 * h * a) + h * n;
-        let step = gru(m, n) + 2 * h * 3 * n + n * a + 2 * l * (n + 2 * h + m) + l * WORDS as u64;
+        let source = 4 * (2 * gru(m, h) + 2 * h * (a + 3 * n + 2 * l)) + h * n;
+        let step = gru(m, n) + n * a + 2 * l * (n + m) + l * WORDS as u64;
         assert_eq!((plain.operations(), packed.operations()), (None, Some(2 * (source + 3 * step))));
     }
 

@@ -1,6 +1,7 @@
 //! Forced decoding: what the model thinks of given translations.
 
 use rnnsearch_corpus::{BOS, PAD};
+use rnnsearch_numeric::network::Need;
 
 use crate::decoding::{Decoding, Engine, Task};
 
@@ -63,7 +64,7 @@ impl Task for Force<'_> {
                 position.map_or(BOS, |p| pairs[pair].1.get(p).copied().unwrap_or(PAD))
             };
             let previous: Vec<u32> = rows.iter().map(|&pair| word(pair, position.checked_sub(1))).collect();
-            let scores = decoding.step(&previous);
+            let scores = decoding.step(&previous, Need::All);
             for (row, &pair) in rows.iter().enumerate() {
                 forced[pair].token_log_probs.push(scores.log_prob(row, word(pair, Some(position))));
                 let alignment = scores.alignment(row, pairs[pair].0.len());

@@ -6,15 +6,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
 use burn::tensor::Device;
 use memmap2::Mmap;
 use rnnsearch_config::{Attention, Config, DataConfig, TrainingConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
-use rnnsearch_numeric::network::{Parameter, Parameters};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use rnnsearch_numeric::network::{Lasting, Parameter, Parameters};
+use safetensors::tensor::{TensorInfo, TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_atomic;
@@ -62,18 +64,40 @@ struct Format {
 #[derive(Debug)]
 enum Weights {
     /// In memory.
-    Own(BTreeMap<String, (Vec<usize>, Vec<f32>)>),
+    Own(BTreeMap<String, Arc<Owned>>),
     /// In a file: pages are read when they are looked at, and shared by all processes that use it.
-    Mapped { file: Mmap, parameters: BTreeMap<String, Stored> },
+    Mapped { file: Arc<Mmap>, parameters: BTreeMap<String, Arc<Stored>> },
+}
+
+#[derive(Debug)]
+struct Owned {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl Lasting for Owned {
+    fn view(&self) -> Parameter<'_> {
+        Parameter::from((&self.shape[..], &self.values[..]))
+    }
+}
+
+/// A parameter of a mapped file.
+#[derive(Debug)]
+struct InFile {
+    file: Arc<Mmap>,
+    stored: Arc<Stored>,
+}
+
+impl Lasting for InFile {
+    fn view(&self) -> Parameter<'_> {
+        self.stored.view(&self.file)
+    }
 }
 
 impl Weights {
     fn views(&self) -> Parameters<'_> {
         match self {
-            Self::Own(parameters) => parameters
-                .iter()
-                .map(|(name, (shape, values))| (name.as_str(), Parameter::from((&shape[..], &values[..]))))
-                .collect(),
+            Self::Own(parameters) => parameters.iter().map(|(name, owned)| (name.as_str(), owned.view())).collect(),
             Self::Mapped { file, parameters } => {
                 parameters.iter().map(|(name, stored)| (name.as_str(), stored.view(file))).collect()
             }
@@ -84,13 +108,35 @@ impl Weights {
 impl Model {
     /// A model of a network that was trained with this configuration.
     pub fn new(network: &RnnSearch, config: &Config, vocabularies: &Vocabularies) -> Self {
-        let weights = Weights::Own(parameters(network));
+        let own = |(name, (shape, values))| (name, Arc::new(Owned { shape, values }));
+        let weights = Weights::Own(parameters(network).into_iter().map(own).collect());
         Self { weights, shortlist: None, config: config.clone(), vocabularies: vocabularies.clone() }
     }
 
     /// The parameters by name.
     pub fn parameters(&self) -> Parameters<'_> {
         self.weights.views()
+    }
+
+    /// A parameter that outlives the model, where it lies.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of that name.
+    pub(crate) fn lasting(&self, name: &str) -> Arc<dyn Lasting> {
+        match &self.weights {
+            Weights::Own(parameters) => Arc::clone(&parameters[name]) as Arc<dyn Lasting>,
+            Weights::Mapped { file, parameters } => {
+                Arc::new(InFile { file: Arc::clone(file), stored: Arc::clone(&parameters[name]) })
+            }
+        }
+    }
+
+    /// Lets go of the memory of what was read of its file, see [`Model::lasting`].
+    pub(crate) fn give_back(&self) {
+        if let Weights::Mapped { file, .. } = &self.weights {
+            give_back(file);
+        }
     }
 
     /// The format of its file.
@@ -167,7 +213,7 @@ impl Model {
             Ok((name.clone(), TensorView::new(*dtype, shape.clone(), bytes)?))
         });
         let views: Vec<(String, TensorView)> =
-            views.collect::<Result<_, safetensors::SafeTensorError>>().map_err(InferenceError::Serialize)?;
+            views.collect::<Result<_, SafeTensorError>>().map_err(InferenceError::Serialize)?;
         // One entry alone: the order of several would differ from run to run.
         let metadata =
             HashMap::from([(KEY.to_string(), serde_json::to_string(&header).map_err(InferenceError::Header)?)]);
@@ -209,29 +255,65 @@ impl Model {
 
     fn from_file(bytes: Mmap, path: &Path) -> Result<Self, InferenceError> {
         let damaged = |reason: String| InferenceError::Damaged { path: path.into(), reason };
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let (size, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
         let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));
-        let header = header.ok_or_else(|| InferenceError::NotAModel { path: path.into() })?;
-        let format: Format = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
-        if format.format > FORMAT {
-            return Err(InferenceError::NewerFormat { path: path.into(), found: format.format });
-        }
-        let header: Header = serde_json::from_str(header).map_err(|error| damaged(error.to_string()))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let mut tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
-        let computed = hash(&header, tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data())));
+        let header = read_header(header.ok_or_else(|| InferenceError::NotAModel { path: path.into() })?, path)?;
+        let data = &bytes[size_of::<u64>() + size..];
+        let view = |(name, info): (String, &TensorInfo)| {
+            let (start, end) = info.data_offsets;
+            Ok((name, TensorView::new(info.dtype, info.shape.clone(), &data[start..end])?))
+        };
+        let tensors: Result<_, SafeTensorError> = metadata.tensors().into_iter().map(view).collect();
+        let mut tensors: BTreeMap<String, TensorView> = tensors.map_err(|error| damaged(error.to_string()))?;
+        let content = tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+        // Both take long. The tokenizers are read here: memory that other threads are given in small pieces costs more.
+        let (computed, vocabularies) = thread::scope(|scope| {
+            let hashing = scope.spawn(|| hash(&header, content));
+            let vocabularies = read_vocabularies(&header, path);
+            (hashing.join().expect("hashing does not panic"), vocabularies)
+        });
+        give_back(&bytes);
         if computed != header.blake3 {
             return Err(damaged("its content does not match its checksum".into()));
         }
         let config = Config::from_toml(&header.config, &[]).map_err(|error| damaged(error.to_string()))?;
-        let vocabularies = read_vocabularies(&header, path)?;
+        let vocabularies = vocabularies?;
         let shortlist = Shortlist::take(&mut tensors, &vocabularies).map_err(damaged)?;
         let parameters = find_parameters(&bytes, &tensors).map_err(damaged)?;
         let shapes = parameters.iter().map(|(name, stored)| (name.clone(), stored.shape().to_vec())).collect();
         check_shapes(&Self::settings(&config, &vocabularies), shapes).map_err(|error| damaged(error.to_string()))?;
         drop(tensors);
-        Ok(Self { weights: Weights::Mapped { file: bytes, parameters }, shortlist, config, vocabularies })
+        let parameters = parameters.into_iter().map(|(name, stored)| (name, Arc::new(stored))).collect();
+        let weights = Weights::Mapped { file: Arc::new(bytes), parameters };
+        Ok(Self { weights, shortlist, config, vocabularies })
     }
+}
+
+/// The header, if it is of a format that is known.
+fn read_header(text: &str, path: &Path) -> Result<Header, InferenceError> {
+    let read: Result<Header, serde_json::Error> = serde_json::from_str(text);
+    let damaged = |error: serde_json::Error| InferenceError::Damaged { path: path.into(), reason: error.to_string() };
+    match read {
+        Ok(header) if header.format <= FORMAT => Ok(header),
+        read => match serde_json::from_str(text).map_err(damaged)? {
+            Format { format } if format > FORMAT => {
+                Err(InferenceError::NewerFormat { path: path.into(), found: format })
+            }
+            Format { .. } => read.map_err(damaged),
+        },
+    }
+}
+
+/// Lets go of the pages of a file: those that are looked at again come again, and the process does not seem to hold all others.
+pub(crate) fn give_back(file: &Mmap) {
+    #[cfg(unix)]
+    // SAFETY: nobody can write to the file through this map, so its pages are those of the file as long as it is mapped.
+    // Where the system refuses, they stay.
+    unsafe {
+        let _ = file.unchecked_advise(memmap2::UncheckedAdvice::DontNeed);
+    }
+    #[cfg(not(unix))]
+    let _ = file;
 }
 
 /// The bytes of a model file.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 use rnnsearch_config::StopRule;
 use rnnsearch_corpus::{BOS, EOS, PAD};
-use rnnsearch_numeric::network::Scores;
+use rnnsearch_numeric::network::{Need, Scores};
 
 use crate::decoding::{Decoding, Engine, Task};
 use crate::forced::without_tag;
@@ -41,6 +41,9 @@ pub struct SearchOptions {
     pub shortlist: bool,
     /// Keep hypotheses that differ.
     pub diversity: Option<Diversity>,
+    /// Say how probable translations are. If not, numbers that would say so are NaN, and greedy search saves their time: of the words that
+    /// cannot come next nothing need be known.
+    pub scores: bool,
 }
 
 /// Diverse beam search (Vijayakumar et al. 2018): the beam is shared by groups, and at every step a group is kept from the words that
@@ -75,7 +78,7 @@ pub struct Constraints {
 pub struct Hypothesis {
     /// The words, without `</s>`.
     pub ids: Vec<u32>,
-    /// log p of every word, and of `</s>` where it was reached.
+    /// log p of every word, and of `</s>` where it was reached; NaN where [`SearchOptions::scores`] are not wanted, as what follows from it.
     pub token_log_probs: Vec<f32>,
     /// The alignment α_i of every word, and of `</s>` where it was reached: rows of one weight a source token. Empty without attention.
     pub alignment: Vec<Vec<f32>>,
@@ -87,6 +90,13 @@ pub struct Hypothesis {
     pub score: f64,
     /// Whether `</s>` was reached before the length was used up.
     pub finished: bool,
+}
+
+impl Hypothesis {
+    fn forget_scores(&mut self) {
+        self.token_log_probs.fill(f32::NAN);
+        (self.log_prob, self.score) = (f64::NAN, f64::NAN);
+    }
 }
 
 /// Translates a batch of sources, each a non-empty list of ids that ends with `</s>`, with constraints for each.
@@ -141,7 +151,10 @@ impl Task for Search<'_> {
             if live.iter().any(|&beam| !self.constraints[sources[beam]].steering.is_empty()) {
                 decoding.steer(live.iter().flat_map(|&beam| beams[beam].biases()).collect());
             }
-            let scores = decoding.step(&previous);
+            let looked_at = || live.iter().map(|&beam| beams[beam].most_looked_at()).max().expect("a beam is live");
+            let need =
+                if live.iter().all(|&beam| beams[beam].only_picks()) { Need::Best(looked_at()) } else { Need::All };
+            let scores = decoding.step(&previous, need);
             let (mut rows, mut row) = (Vec::new(), 0);
             let mut same_sources = true;
             live.retain(|&beam| {
@@ -187,6 +200,8 @@ struct Live {
     group: Option<usize>,
     /// Which words may come next.
     way: Way,
+    /// Whether it is what greedy search would have, which is followed in any case, see [`Beam::best_of`].
+    greedy: bool,
 }
 
 /// A hypothesis one word longer.
@@ -200,6 +215,9 @@ struct Candidate {
     /// By what it is chosen: log p, less what diversity takes.
     rank: f64,
     group: Option<usize>,
+    greedy: bool,
+    /// Whether there is no room for it in the beam, where it is followed as the greedy one alone.
+    beside: bool,
 }
 
 /// The search for one sentence.
@@ -225,6 +243,8 @@ impl<'s> Beam<'s> {
         let read = source.len() - usize::from(constraints.tagged);
         let max_len = (options.max_ratio * read as f64).ceil() as usize + options.max_extra;
         let required = constraints.required.length();
+        // With phrases that must come greedy search is not one hypothesis alone.
+        let greedy = required == 0 && options.sampling.is_none() && options.stop != StopRule::First;
         Self {
             options,
             source,
@@ -233,11 +253,26 @@ impl<'s> Beam<'s> {
             len: 0,
             start: constraints.required.start(),
             nodes: Vec::new(),
-            live: vec![Live { node: None, log_prob: 0.0, group: None, way: Way::Any }],
+            live: vec![Live { node: None, log_prob: 0.0, group: None, way: Way::Any, greedy }],
             streams: Vec::new(),
             finished: Vec::new(),
             ended: Vec::new(),
         }
+    }
+
+    /// Whether it takes the best word at the next step, whatever its log p may be.
+    fn only_picks(&self) -> bool {
+        let SearchOptions { scores, beam_size, sampling, stop, .. } = self.options;
+        let Constraints { prefix, required, steering, .. } = self.constraints;
+        let is_greedy = *beam_size == 1 && sampling.is_none() && *stop != StopRule::Best;
+        let is_free = required.is_empty() && steering.is_empty() && self.len >= prefix.len();
+        !scores && is_greedy && is_free
+    }
+
+    /// How many of the best words are looked at to find those that follow a hypothesis.
+    fn most_looked_at(&self) -> usize {
+        let banned = (0..self.live.len()).map(|parent| self.banned(parent).len()).max().unwrap_or(0);
+        self.words_wanted(0) + banned
     }
 
     /// The last word of every unfinished hypothesis.
@@ -278,7 +313,7 @@ impl<'s> Beam<'s> {
             let live = self.lengthen(&candidate, scores.alignment(row, self.source.len()).to_vec());
             if candidate.word == EOS {
                 self.finished.push(self.hypothesis(live, true));
-                self.ended.extend(live.group);
+                self.ended.extend(live.group.filter(|_| !candidate.beside));
             } else {
                 for &way in self.ways(live) {
                     next.push(Live { way, ..live });
@@ -287,8 +322,8 @@ impl<'s> Beam<'s> {
                 self.streams.extend(streams.get(number).cloned());
             }
         }
-        if self.groups() > 1 && self.options.stop == StopRule::Beam {
-            let goes_on = |live: &Live| live.group.is_none_or(|group| !self.has_enough(group));
+        if self.options.stop == StopRule::Beam {
+            let goes_on = |live: &Live| live.greedy || live.group.is_none_or(|group| !self.has_enough(group));
             let going_on: Vec<bool> = next.iter().map(goes_on).collect();
             let mut is_kept = going_on.iter();
             next.retain(|_| *is_kept.next().expect("one a hypothesis"));
@@ -308,7 +343,9 @@ impl<'s> Beam<'s> {
     fn given(&self, word: u32, first: usize, scores: &Scores) -> Vec<Candidate> {
         let score = |parent| (scores.log_prob(first + parent, word), word);
         let parents = (0..self.live.len()).filter(|&parent| self.allows(parent, word));
-        parents.map(|parent| self.followed(parent, score(parent))).collect()
+        let follow =
+            |parent: usize| Candidate { greedy: self.live[parent].greedy, ..self.followed(parent, score(parent)) };
+        parents.map(follow).collect()
     }
 
     /// Every hypothesis with a word that is drawn; the first time, the only one with as many as the beam is wide.
@@ -342,13 +379,16 @@ impl<'s> Beam<'s> {
 
     /// The best of all hypotheses of a group with all words: those that go on, as many as the group is wide, and those that end and
     /// are better than the last of these would be. What the groups before it take is `others`.
+    ///
+    /// The first group also has what greedy search would have, be it among the best or beside them: so what is found is never worse
+    /// than that.
     fn best_of(&self, group: usize, first: usize, scores: &Scores, others: &[Candidate]) -> Vec<Candidate> {
         let width = self.width(group);
         let mut candidates: Vec<Candidate> = Vec::new();
         for (parent, _) in self.live.iter().enumerate().filter(|(_, live)| live.group.is_none_or(|own| own == group)) {
-            // Twice the width is enough: each hypothesis can finish but once, so as many go on. What others take may fall behind.
-            let count = 2 * width + others.len();
-            let words = self.words(parent, first + parent, count, self.least(parent, count, &mut candidates), scores);
+            let count = self.words_wanted(group) + others.len();
+            let least = self.least(parent, count, &candidates);
+            let words = self.words(parent, first + parent, count, least, scores);
             match self.constraints.required.is_empty() {
                 true => candidates.extend(words.into_iter().map(|word| self.followed(parent, word))),
                 false => candidates.extend(self.admissible(parent, first + parent, scores, words)),
@@ -358,32 +398,45 @@ impl<'s> Beam<'s> {
             let times = |word| others.iter().filter(|other| other.word == word).count();
             candidates.iter_mut().for_each(|candidate| candidate.rank -= strength * times(candidate.word) as f64);
         }
-        candidates.sort_by(|a, b| b.rank.total_cmp(&a.rank).then(a.parent.cmp(&b.parent)).then(a.word.cmp(&b.word)));
+        // Those of a hypothesis that seem equal stay in the order of their logits, which log p may have rounded.
+        candidates.sort_by(|a, b| b.rank.total_cmp(&a.rank).then(a.parent.cmp(&b.parent)));
         if !self.constraints.required.is_empty() {
             take_turns(&mut candidates);
         }
+        let follows_greedy = |candidate: &&mut Candidate| group == 0 && self.live[candidate.parent].greedy;
+        if let Some(greedy) = candidates.iter_mut().find(follows_greedy) {
+            greedy.greedy = true;
+        }
         let (mut going_on, mut rank) = (0, 0);
-        candidates.retain(|candidate| {
+        candidates.retain_mut(|candidate| {
             rank += 1;
             let ends = candidate.word == EOS;
             let taken = going_on < width && !(ends && rank > width);
             going_on += usize::from(taken && !ends);
-            taken
+            candidate.beside = !taken;
+            taken || candidate.greedy
         });
         candidates
     }
 
+    /// The best words of a hypothesis of a group that are looked at. Twice the width is enough: each hypothesis can finish but once, so as many
+    /// go on.
+    fn words_wanted(&self, group: usize) -> usize {
+        2 * self.width(group)
+    }
+
     /// What log p a word must have at least so that a hypothesis with it can be among the best `count`, of which there are some
     /// candidates. Where rank is more than log p, any may.
-    fn least(&self, parent: usize, count: usize, candidates: &mut [Candidate]) -> f32 {
+    fn least(&self, parent: usize, count: usize, candidates: &[Candidate]) -> f32 {
         /// What a 32-bit log p may be off from the sum that it makes, and much more.
         const SLACK: f64 = 1e-3;
         let by_rank_alone = self.constraints.required.is_empty() && self.options.diversity.is_none();
-        if !by_rank_alone || candidates.len() < count {
+        if !by_rank_alone || self.live[parent].greedy || candidates.len() < count {
             return f32::NEG_INFINITY;
         }
-        let (_, worst, _) = candidates.select_nth_unstable_by(count - 1, |a, b| b.rank.total_cmp(&a.rank));
-        (worst.rank - self.live[parent].log_prob - SLACK) as f32
+        let mut ranks: Vec<f64> = candidates.iter().map(|candidate| candidate.rank).collect();
+        let (_, worst, _) = ranks.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+        (*worst - self.live[parent].log_prob - SLACK) as f32
     }
 
     /// The best words that may follow a hypothesis, with log p of at least `least`.
@@ -449,7 +502,18 @@ impl<'s> Beam<'s> {
             false => required.needed(&required.follow(self.progress(live), word)),
         };
         let log_prob = live.log_prob + f64::from(token_log_prob);
-        Candidate { log_prob, parent, word, token_log_prob, needed, rank: log_prob, group: live.group }
+        let rank = log_prob;
+        Candidate {
+            log_prob,
+            parent,
+            word,
+            token_log_prob,
+            needed,
+            rank,
+            group: live.group,
+            greedy: false,
+            beside: false,
+        }
     }
 
     /// How far a hypothesis is with what is required.
@@ -480,27 +544,32 @@ impl<'s> Beam<'s> {
         let progress = self.constraints.required.follow(self.progress(live), word);
         let place = self.constraints.steering.follow(self.place(live), word);
         self.nodes.push(Node { parent: live.node, word, token_log_prob, alignment, progress, place });
-        let Candidate { log_prob, group, .. } = *candidate;
-        Live { node: Some(self.nodes.len() - 1), log_prob, group, way: Way::Any }
+        let Candidate { log_prob, group, greedy, .. } = *candidate;
+        Live { node: Some(self.nodes.len() - 1), log_prob, group, way: Way::Any, greedy }
     }
 
     fn is_done(&self) -> bool {
-        let SearchOptions { beam_size, n_best, ranking, .. } = self.options;
+        let SearchOptions { n_best, .. } = self.options;
         if self.live.is_empty() || self.len >= self.max_len {
             return true;
         }
         match self.options.stop {
             _ if self.options.sampling.is_some() => false,
-            StopRule::Beam if self.groups() > 1 => (0..self.groups()).all(|group| self.has_enough(group)),
-            StopRule::Beam => self.finished.len() >= *beam_size,
-            StopRule::First => self.finished.len() >= *n_best,
-            StopRule::Best => {
-                let mut scores: Vec<f64> = self.finished.iter().map(|hypothesis| hypothesis.score).collect();
-                scores.sort_by(|a, b| b.total_cmp(a));
-                let possible = |live: &Live| ranking.best_possible(live.log_prob, self.len + 1..=self.max_len);
-                scores.get(n_best - 1).is_some_and(|worst| self.live.iter().all(|live| possible(live) <= *worst))
+            StopRule::Beam => {
+                (0..self.groups()).all(|group| self.has_enough(group))
+                    && self.live.iter().filter(|live| live.greedy).all(|live| self.comes_to_nothing(live, 1))
             }
+            StopRule::First => self.finished.len() >= *n_best,
+            StopRule::Best => self.live.iter().all(|live| self.comes_to_nothing(live, *n_best)),
         }
+    }
+
+    /// Whether a hypothesis cannot get better than the best `count` that are finished.
+    fn comes_to_nothing(&self, live: &Live, count: usize) -> bool {
+        let mut scores: Vec<f64> = self.finished.iter().map(|hypothesis| hypothesis.score).collect();
+        scores.sort_by(|a, b| b.total_cmp(a));
+        let possible = self.options.ranking.best_possible(live.log_prob, self.len + 1..=self.max_len);
+        scores.get(count - 1).is_some_and(|worst| possible <= *worst)
     }
 
     /// All hypotheses, finished ones first, then by falling score.
@@ -518,6 +587,9 @@ impl<'s> Beam<'s> {
             all.retain(|hypothesis| seen.insert(hypothesis.ids.clone()));
         }
         all.truncate(self.options.beam_size);
+        if !self.options.scores {
+            all.iter_mut().for_each(Hypothesis::forget_scores);
+        }
         all
     }
 
@@ -592,6 +664,7 @@ mod tests {
             sampling: None,
             diversity: None,
             shortlist: true,
+            scores: true,
         }
     }
 
@@ -625,6 +698,49 @@ mod tests {
         beam.options = &none;
         beam.finished[0].score = -1.5;
         assert!(beam.is_done());
+    }
+
+    #[test]
+    fn the_greedy_hypothesis_is_followed_beside_the_beam() {
+        let options = SearchOptions { max_ratio: 9.0, ..options(2) };
+        let mut beam = Beam::new(&[7, 8], &FREE, &options);
+        assert_eq!(beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -9.0, -0.5, -0.6, -9.0, -9.0]])), [0, 0]);
+        // Two hypotheses that begin with 5 are better than the best that begins with 4, where greedy search goes on.
+        let dear: &[f32] = &[0.0, -9.0, 0.0, -9.0, -4.0, -5.0, -3.0, -9.0];
+        let cheap: &[f32] = &[0.0, -9.0, 0.0, -9.0, -9.0, -9.0, -0.1, -0.2];
+        assert_eq!(beam.advance(0, &scores(&[dear, cheap])), [1, 1, 0]);
+        assert_eq!(beam.previous(), [6, 7, 6]);
+        assert_eq!(beam.live.iter().map(|live| live.greedy).collect::<Vec<_>>(), [false, false, true]);
+        // All end: one of the beam's counts, and so does the second; the greedy one goes on, for it could still get better.
+        let ends: &[f32] = &[0.0, -9.0, 0.0, -0.1, -9.0, -9.0, -9.0, -9.0];
+        let goes_on: &[f32] = &[0.0, -9.0, 0.0, -9.0, -0.01, -9.0, -9.0, -9.0];
+        assert_eq!(beam.advance(0, &scores(&[ends, ends, goes_on])), [2]);
+        assert_eq!((beam.finished.len(), beam.ended.len(), beam.is_done()), (2, 2, false));
+        // It ends in its turn.
+        assert!(beam.advance(0, &scores(&[ends])).is_empty());
+        assert_eq!((beam.finished.len(), beam.is_done()), (3, true));
+        assert_eq!(beam.finished[2].ids, [4, 6, 4]);
+        let found = beam.finish();
+        assert!(found.len() == 2 && found[0].score >= found[1].score);
+        // What ends beside the beam is no reason to stop; and what could not get better is not followed.
+        let mut beam = Beam::new(&[7, 8], &FREE, &options);
+        beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -9.0, -0.5, -0.6, -9.0, -9.0]]));
+        beam.advance(0, &scores(&[dear, cheap]));
+        beam.advance(0, &scores(&[cheap, cheap, ends]));
+        assert_eq!((beam.finished.len(), beam.ended.len(), beam.is_done()), (1, 0, false));
+        beam.finished[0].score = 0.0;
+        beam.ended = vec![0, 0];
+        assert!(beam.is_done());
+    }
+
+    #[test]
+    fn scores_that_are_not_wanted_are_not_told() {
+        let options = SearchOptions { scores: false, ..options(2) };
+        let mut beam = Beam::new(&[7], &FREE, &options);
+        beam.advance(0, &scores(&[&[0.0, -9.0, 0.0, -1.5, -1.0, -2.0]]));
+        let found = beam.finish();
+        assert_eq!((found[0].ids.len(), found[1].ids.clone()), (0, vec![4]), "they are in the order of scores");
+        assert!(found.iter().all(|one| one.score.is_nan() && one.log_prob.is_nan() && one.token_log_probs[0].is_nan()));
     }
 
     #[test]
@@ -716,6 +832,8 @@ mod tests {
         }
         assert!(!beam.is_done());
         beam.ended.push(1);
+        assert!(!beam.is_done(), "what greedy search has could still be the best");
+        beam.finished[0].score = 0.0;
         assert!(beam.is_done());
     }
 

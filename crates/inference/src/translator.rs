@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::slice;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use burn::prelude::*;
 use rnnsearch_alignment::{Alignment, Link, Segmentation, Sentence, Token};
@@ -27,7 +27,8 @@ pub struct Translator {
     config: Config,
     vocabularies: Vocabularies,
     form: Form,
-    units: Arc<Units>,
+    /// Made when first they are needed.
+    units: OnceLock<Arc<Units>>,
     engine: Engine,
     /// The token before every source.
     tag: Option<u32>,
@@ -66,6 +67,7 @@ impl From<&TranslationConfig> for TranslateOptions {
                 sampling: None,
                 diversity: None,
                 shortlist: true,
+                scores: true,
             },
             consensus: None,
             batch_size: 64,
@@ -173,13 +175,13 @@ impl Translator {
             "models have the same vocabularies"
         );
         let (engine, form) = (Engine::new(&models, device), models[0].form());
+        models.iter().for_each(Model::give_back);
         let mut kinds = models.iter().map(|model| model.config.model.attention);
         let not_steerable = kinds.find(|kind| *kind != Attention::None && !kind.can_be_steered());
         let Model { config, vocabularies, .. } = models.into_iter().next().expect("there is a model");
-        let units = Arc::new(Units::new(&vocabularies.target));
         let target = &vocabularies.target;
         let unwritten = (0..target.vocab_size() as u32).filter(|&id| target.is_tag(id)).collect();
-        Self { config, vocabularies, form, units, engine, tag: None, unwritten, not_steerable }
+        Self { config, vocabularies, form, units: OnceLock::new(), engine, tag: None, unwritten, not_steerable }
     }
 
     /// The same, with a tag before every source: the name of a kind of text, as `tag` of its training corpora says. Alignments do not show
@@ -240,7 +242,7 @@ impl Translator {
             return Err(RequestError::Sampled);
         }
         self.check_links(request, options)?;
-        let required = Required::new(phrases, Arc::clone(&self.units));
+        let required = self.required(phrases);
         match self.forbidden(request).find(|(_, ids)| required.must_write(ids)) {
             Some((phrase, _)) => Err(RequestError::Contradiction { phrase: phrase.clone() }),
             None => Ok(()),
@@ -287,7 +289,7 @@ impl Translator {
         let visible = |span: &Range<usize>| span.end - text[span.clone()].trim_start().len()..span.end;
         let tokens: Vec<Range<usize>> =
             source.tokens().iter().filter_map(Token::span).map(|span| visible(&span)).collect();
-        let steering = Steering::new((pinned, avoided), &words, &tokens, Arc::clone(&self.units));
+        let steering = Steering::new((pinned, avoided), &words, &tokens, self.units());
         if self.tag.is_some() { steering.behind_tag() } else { steering }
     }
 
@@ -444,6 +446,14 @@ impl Translator {
         })
     }
 
+    fn required(&self, phrases: Vec<Phrase>) -> Required {
+        if phrases.is_empty() { Required::default() } else { Required::new(phrases, self.units()) }
+    }
+
+    fn units(&self) -> Arc<Units> {
+        Arc::clone(self.units.get_or_init(|| Arc::new(Units::new(&self.vocabularies.target))))
+    }
+
     /// The phrases that must not come, with the words of each.
     fn forbidden<'r>(&'r self, request: &'r Request) -> impl Iterator<Item = (&'r String, Vec<u32>)> {
         let phrases = request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty());
@@ -467,13 +477,9 @@ impl Translator {
             };
             phrases[piece].push(phrase);
         }
-        let required = |phrases| match Vec::is_empty(&phrases) {
-            true => Required::default(),
-            false => Required::new(phrases, Arc::clone(&self.units)),
-        };
         let of_piece = |phrases| Constraints {
             forbidden: forbidden.clone(),
-            required: required(phrases),
+            required: self.required(phrases),
             tagged: self.tag.is_some(),
             ..self.free()
         };

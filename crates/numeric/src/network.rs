@@ -6,20 +6,21 @@
 
 mod output;
 mod scores;
+mod screen;
 mod weights;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::output::{Output, Shortlist};
-pub use self::scores::Scores;
+pub use self::scores::{Need, Scores};
 use self::weights::{Affine, Table};
-pub use self::weights::{Line, Parameter, Parameters, Values};
+pub use self::weights::{Lasting, Line, Parameter, Parameters, Values};
 pub(crate) use self::weights::{Operand, Weight};
 use crate::cell::{Cell, Step};
 use crate::norm::Part;
 use crate::product::Write;
-use crate::rows::columns;
 use crate::{Reset, norm, vector};
 
 /// A trained network, its weights packed.
@@ -89,8 +90,10 @@ struct Readout {
 pub struct Sources {
     /// Where each sentence's tokens are among all.
     tokens: Vec<Range<usize>>,
-    /// h_j of every token, `[tokens, 2n]`.
-    annotations: Vec<f32>,
+    /// What every annotation h_j has to give to the unit that takes in the context, and to the readout: its products with their weights of
+    /// the context, `[tokens, 3n + 2l]`. The context is a sum of annotations, so its products are the same sum of theirs. Without
+    /// attention there is one annotation a sentence.
+    values: Vec<f32>,
     /// U_a h_j of every token, `[tokens, n']`; none without attention.
     keys: Vec<f32>,
     /// The states before the first target word, by layer: `[sentences, n]` each.
@@ -122,25 +125,50 @@ impl Network {
     ///
     /// If a parameter is missing, or does not fit the others.
     pub fn new(parameters: &Parameters, reset: Reset, looks_up: bool) -> Self {
+        Self::with_tables(parameters, &|name| Table::of_rows(&parameters[name]), reset, looks_up)
+    }
+
+    /// As [`new`](Self::new), with embeddings that are not copied: those of a name are looked up where `lasting` says.
+    ///
+    /// # Panics
+    ///
+    /// If a parameter is missing, or does not fit the others.
+    pub fn with_embeddings(
+        parameters: &Parameters,
+        lasting: &(dyn Fn(&str) -> Arc<dyn Lasting> + Sync),
+        reset: Reset,
+        looks_up: bool,
+    ) -> Self {
+        Self::with_tables(parameters, &|name| Table::from(lasting(name)), reset, looks_up)
+    }
+
+    fn with_tables(
+        parameters: &Parameters,
+        table: &(dyn Fn(&str) -> Table + Sync),
+        reset: Reset,
+        looks_up: bool,
+    ) -> Self {
         let from = Named { parameters, reset };
         let layers = |name: &str| {
             (0..).take_while(|i| parameters.contains_key(name.replace('#', &i.to_string()).as_str())).count()
         };
         let has = |name: &str| parameters.contains_key(name);
-        let table = |name| Table::of_rows(from.parameter(name));
+        let source_embedding = table("source_embedding");
+        let target_embedding = has("target_embedding").then(|| table("target_embedding"));
+        let target = target_embedding.as_ref().unwrap_or(&source_embedding);
+        let encoder = || {
+            let unit = |i: usize, direction: &str| from.unit(&format!("encoder.{i}.{direction}"));
+            let layers = 0..layers("encoder.#.forward.input_weight");
+            layers.map(|i| ["forward", "backward"].map(|direction| unit(i, direction))).collect()
+        };
         // The large ones, on two threads: a process that starts has nothing else to do.
-        let ((source_embedding, target_embedding), output) = rayon::join(
-            || (table("source_embedding"), has("target_embedding").then(|| table("target_embedding"))),
-            || from.output(looks_up),
-        );
+        let (encoder, output) = rayon::join(encoder, || from.output(target, looks_up));
         Self {
             source_embedding,
             target_embedding,
             output,
             operations: AtomicU64::new(0),
-            encoder: (0..layers("encoder.#.forward.input_weight"))
-                .map(|i| ["forward", "backward"].map(|direction| from.unit(&format!("encoder.{i}.{direction}"))))
-                .collect(),
+            encoder,
             bridge: (0..layers("bridge.#.weight"))
                 .map(|i| from.affine(&format!("bridge.{i}.weight"), &format!("bridge.{i}.bias")))
                 .collect(),
@@ -182,13 +210,15 @@ impl Network {
         for (layer, units) in self.encoder.iter().enumerate() {
             let n = units[0].cell.n();
             let below = annotations;
-            let input = match layer {
+            let input = || match layer {
                 0 => Operand::of(&embedded, self.source_embedding.width()),
                 _ => Operand::of(&below, 2 * n),
             };
             annotations = vec![0.0; end * 2 * n];
-            for (direction, unit) in units.iter().enumerate() {
-                let states = unit.read(&input, &tokens, direction == 1);
+            let [forward, backward] = units;
+            let (forward, backward) =
+                rayon::join(|| forward.read(input(), &tokens, false), || backward.read(input(), &tokens, true));
+            for (direction, states) in [forward, backward].into_iter().enumerate() {
                 for (annotation, state) in annotations.chunks_exact_mut(2 * n).zip(states.chunks_exact(n)) {
                     annotation[direction * n..][..n].copy_from_slice(state);
                 }
@@ -205,15 +235,58 @@ impl Network {
         });
         let initial = initial.collect();
         let mut keys = Vec::new();
-        if let Some(attention) = &self.attention {
-            keys = vec![0.0; end * attention.energy.len()];
-            let mut keys = rows_mut(&mut keys, attention.energy.len());
-            attention.key.multiply(&Operand::of(&annotations, 2 * n), &mut keys, Write::Set);
-        }
+        let attended: Vec<&[f32]> = match &self.attention {
+            Some(attention) => {
+                keys = vec![0.0; end * attention.energy.len()];
+                let mut keys = rows_mut(&mut keys, attention.energy.len());
+                attention.key.multiply(&Operand::of(&annotations, 2 * n), &mut keys, Write::Set);
+                annotations.chunks_exact(2 * n).collect()
+            }
+            // The last state of the forward direction.
+            None => tokens.iter().map(|range| &annotations[(range.end - 1) * 2 * n..][..n]).collect(),
+        };
+        let values = self.values(&attended);
         let units = self.encoder.iter().flatten().flat_map(Unit::weights);
         self.count(end, units.chain(self.attention.iter().map(|attention| &attention.key)));
         self.count(sources.len(), self.bridge.iter().map(|bridge| &bridge.weight));
-        Sources { tokens, annotations, keys, initial }
+        self.count(attended.len(), self.context_weights());
+        Sources { tokens, values, keys, initial }
+    }
+
+    /// See [`Sources::values`].
+    fn values(&self, annotations: &[&[f32]]) -> Vec<f32> {
+        let [taken, read] = self.context_weights();
+        let mut values = vec![0.0; annotations.len() * self.value_size()];
+        let annotations = Operand::from(annotations);
+        taken.multiply(&annotations, &mut self.taken_part(&mut values), Write::Set);
+        read.multiply(&annotations, &mut self.read_part(&mut values), Write::Set);
+        values
+    }
+
+    /// Of rows of values what the unit that takes in the context is given.
+    fn taken_part<'v>(&self, values: &'v mut [f32]) -> Vec<&'v mut [f32]> {
+        let [taken, _] = self.context_weights().map(|weight| weight.shape()[1]);
+        values.chunks_exact_mut(self.value_size()).map(|value| &mut value[..taken]).collect()
+    }
+
+    /// Of rows of values what the readout is given.
+    fn read_part<'v>(&self, values: &'v mut [f32]) -> Vec<&'v mut [f32]> {
+        let [taken, _] = self.context_weights().map(|weight| weight.shape()[1]);
+        values.chunks_exact_mut(self.value_size()).map(|value| &mut value[taken..]).collect()
+    }
+
+    /// What a context is multiplied by: in the unit that takes it in, and in the readout.
+    fn context_weights(&self) -> [&Weight; 2] {
+        match &self.taking {
+            Taking::Beside(product) | Taking::After(Unit { input: product, .. }) => {
+                [&product.weight, &self.readout.context]
+            }
+        }
+    }
+
+    /// The size of what an annotation has to give.
+    fn value_size(&self) -> usize {
+        self.context_weights().iter().map(|weight| weight.shape()[1]).sum()
     }
 
     /// Additions and multiplications of all matrix products so far.
@@ -229,26 +302,18 @@ impl Network {
 
     /// What every step of a hypothesis multiplies, but for the output layer.
     fn step_weights(&self) -> impl Iterator<Item = &Weight> {
-        let Readout { state, context, embedding } = &self.readout;
+        let Readout { state, embedding, .. } = &self.readout;
         let units = self.decoder.iter().flat_map(Unit::weights);
         let query = self.attention.iter().map(|attention| &attention.query);
-        let (beside, after) = match &self.taking {
-            Taking::Beside(product) => (Some(&product.weight), None),
-            Taking::After(unit) => (None, Some(unit)),
+        let second = match &self.taking {
+            Taking::Beside(_) => None,
+            Taking::After(unit) => Some(unit.cell.weights()),
         };
-        let taking = beside.into_iter().chain(after.into_iter().flat_map(Unit::weights));
-        units.chain(query).chain(taking).chain([state, context, &embedding.weight])
+        units.chain(query).chain(second.into_iter().flatten()).chain([state, &embedding.weight])
     }
 
     fn target_embedding(&self) -> &Table {
         self.target_embedding.as_ref().unwrap_or(&self.source_embedding)
-    }
-
-    /// The size of a context: both directions with attention, the forward one without.
-    fn context_size(&self) -> usize {
-        match &self.taking {
-            Taking::Beside(product) | Taking::After(Unit { input: product, .. }) => product.weight.shape()[0],
-        }
     }
 }
 
@@ -281,37 +346,42 @@ impl<'n> Hypotheses<'n> {
         self
     }
 
-    /// Takes in the last word of every row, and scores the next.
+    /// Takes in the last word of every row, and scores the next as far as needed.
     ///
     /// # Panics
     ///
     /// If there is not a word for each row, or one is not in the vocabulary.
-    pub fn step(&mut self, previous: &[u32]) -> &Scores {
+    pub fn step(&mut self, previous: &[u32], need: Need) -> &Scores {
         assert_eq!(previous.len(), self.sentences.len(), "a word a row");
         let network = self.network;
         let embedded = network.target_embedding().rows(previous.iter().copied());
-        let embedded = Operand::of(&embedded, network.target_embedding().width());
+        let embedded = self.operand(&embedded, network.target_embedding().width());
         let states = std::mem::take(&mut self.states);
         let before: Vec<Operand> =
-            states.iter().zip(&network.decoder).map(|(states, unit)| Operand::of(states, unit.cell.n())).collect();
-        let (first, contexts) = self.first_layer(&embedded, &before[0]);
-        let contexts = Operand::of(&contexts, network.context_size());
+            states.iter().zip(&network.decoder).map(|(states, unit)| self.operand(states, unit.cell.n())).collect();
+        let (first, mut looked_at) = self.first_layer(&embedded, &before[0]);
         self.states.push(first);
         for (unit, before) in network.decoder.iter().zip(&before).skip(1) {
             let below = self.states.last().expect("there is a layer below");
-            let mut gates = unit.take(&Operand::of(below, unit.cell.n()));
+            let mut gates = unit.take(&self.operand(below, unit.cell.n()));
             self.states.push(unit.step(before, &mut rows_mut(&mut gates, 3 * unit.cell.n())));
         }
         let top = self.states.last().expect("a decoder has a layer");
-        let units = network.readout.apply(&Operand::of(top, network.decoder[0].cell.n()), &contexts, &embedded);
+        let top = self.operand(top, network.decoder[0].cell.n());
+        let units = network.readout.apply(&top, &network.read_part(&mut looked_at), &embedded);
         let Self { shared, sentences, shortlists, scores, .. } = self;
-        network.output.score(*shared, &units, sentences, shortlists, scores);
+        network.output.score((*shared, need), &units, sentences, shortlists, scores);
         network.count(sentences.len(), network.step_weights());
         sentences.iter().for_each(|&sentence| network.count(1, [network.output.weight(shortlists.get(sentence))]));
         scores
     }
 
-    /// The states of the layer that attends, `[rows, n]`, and the contexts, `[rows, 2n]`.
+    /// The rows of a buffer, as this step multiplies them.
+    fn operand<'r>(&self, buffer: &'r [f32], width: usize) -> Operand<'r> {
+        Operand::of(buffer, width).shared(self.shared)
+    }
+
+    /// The states of the layer that attends, `[rows, n]`, and what it looked at, see [`Sources::values`].
     fn first_layer(&mut self, embedded: &Operand, before: &Operand) -> (Vec<f32>, Vec<f32>) {
         let network = self.network;
         let unit = &network.decoder[0];
@@ -320,16 +390,18 @@ impl<'n> Hypotheses<'n> {
         let mut gates = rows_mut(&mut gates, 3 * n);
         match &network.taking {
             Taking::Beside(product) => {
-                let contexts = self.attend(before);
-                product.add(&Operand::of(&contexts, network.context_size()), &mut gates);
-                (unit.step(before, &mut gates), contexts)
+                let mut looked_at = self.attend(before);
+                product.add_products(&mut network.taken_part(&mut looked_at), &mut gates);
+                (unit.step(before, &mut gates), looked_at)
             }
             Taking::After(second) => {
                 let between = unit.step(before, &mut gates);
-                let between = Operand::of(&between, n);
-                let contexts = self.attend(&between);
-                let mut gates = second.take(&Operand::of(&contexts, network.context_size()));
-                (second.step(&between, &mut rows_mut(&mut gates, 3 * n)), contexts)
+                let between = self.operand(&between, n);
+                let mut looked_at = self.attend(&between);
+                let mut gates = second.bias.repeat(self.sentences.len());
+                let mut gates = rows_mut(&mut gates, 3 * n);
+                second.input.add_products(&mut network.taken_part(&mut looked_at), &mut gates);
+                (second.step(&between, &mut gates), looked_at)
             }
         }
     }
@@ -339,16 +411,15 @@ impl<'n> Hypotheses<'n> {
         self.biases = biases;
     }
 
-    /// The context of every row, `[rows, 2n]`, from the states that ask; its alignment goes to the scores.
+    /// What every row looks at, from the states that ask, see [`Sources::values`]; its alignment goes to the scores.
     fn attend(&mut self, states: &Operand) -> Vec<f32> {
-        let (width, sources) = (self.network.context_size(), &self.sources);
-        let mut contexts = vec![0.0; self.sentences.len() * width];
+        let (width, sources) = (self.network.value_size(), &self.sources);
+        let mut looked_at = vec![0.0; self.sentences.len() * width];
         let Some(attention) = &self.network.attention else {
-            for (context, &sentence) in contexts.chunks_exact_mut(width).zip(&self.sentences) {
-                let last = sources.tokens[sentence].end - 1;
-                context.copy_from_slice(&sources.annotations[last * 2 * width..][..width]);
+            for (value, &sentence) in looked_at.chunks_exact_mut(width).zip(&self.sentences) {
+                value.copy_from_slice(&sources.values[sentence * width..][..width]);
             }
-            return contexts;
+            return looked_at;
         };
         let size = attention.energy.len();
         let mut queries = vec![0.0; self.sentences.len() * size];
@@ -358,9 +429,9 @@ impl<'n> Hypotheses<'n> {
         scores.alignments.clear();
         scores.alignments.resize(self.sentences.len() * scores.src_len, 0.0);
         let biases = std::mem::take(&mut self.biases);
-        let written = contexts.chunks_exact_mut(width).zip(scores.alignments.chunks_exact_mut(scores.src_len));
+        let written = looked_at.chunks_exact_mut(width).zip(scores.alignments.chunks_exact_mut(scores.src_len));
         let rows = queries.chunks_exact(size).zip(&self.sentences).zip(written).enumerate();
-        for (row, ((query, &sentence), (context, alignment))) in rows {
+        for (row, ((query, &sentence), (value, alignment))) in rows {
             let tokens = sources.tokens[sentence].clone();
             let alignment = &mut alignment[..tokens.len()];
             let keys = &sources.keys[tokens.start * size..tokens.end * size];
@@ -371,14 +442,9 @@ impl<'n> Hypotheses<'n> {
                 alignment.iter_mut().zip(bias).for_each(|(energy, bias)| *energy += bias);
             }
             vector::softmax(alignment);
-            vector::weighted_sum(
-                context,
-                alignment,
-                &sources.annotations[tokens.start * width..tokens.end * width],
-                width,
-            );
+            vector::weighted_sum(value, alignment, &sources.values[tokens.start * width..tokens.end * width], width);
         }
-        contexts
+        looked_at
     }
 
     /// Row `rows[i]` becomes row `i`: reorders, repeats and drops hypotheses.
@@ -404,9 +470,9 @@ impl Unit {
     }
 
     /// The states `[tokens, n]` over sentences, whose tokens' inputs are the rows of `input`.
-    fn read(&self, input: &Operand, sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
+    fn read(&self, input: Operand, sentences: &[Range<usize>], reversed: bool) -> Vec<f32> {
         let n = self.cell.n();
-        let mut gates = self.take(input);
+        let mut gates = self.take(&input);
         let mut gates: Vec<Option<&mut [f32]>> = gates.chunks_exact_mut(3 * n).map(Some).collect();
         let mut states = vec![0.0; input.rows().len() * n];
         let mut current = vec![0.0; sentences.len() * n];
@@ -455,25 +521,37 @@ impl Unit {
 impl Product {
     /// Adds the products of rows to gates.
     fn add(&self, x: &Operand, gates: &mut [&mut [f32]]) {
-        let Some(gain) = &self.gain else { return self.weight.multiply(x, gates, Write::Add) };
-        let n = gain.len() / 3;
-        let mut products = vec![0.0; gates.len() * norm::width(n)];
-        let mut products = rows_mut(&mut products, norm::width(n));
-        self.weight.multiply(x, &mut columns(&mut products, 0, 3 * n), Write::Set);
-        for part in Part::ALL {
-            let Range { start, end } = part.columns(n);
-            norm::add_normalized(part, gain, &mut products, &mut columns(gates, start, end));
+        if self.gain.is_none() {
+            return self.weight.multiply(x, gates, Write::Add);
+        }
+        let width = self.weight.shape()[1];
+        let mut products = vec![0.0; gates.len() * width];
+        let mut products = rows_mut(&mut products, width);
+        self.weight.multiply(x, &mut products, Write::Set);
+        self.add_products(&mut products, gates);
+    }
+
+    /// Adds products with the weight to gates; they are changed.
+    fn add_products(&self, products: &mut [&mut [f32]], gates: &mut [&mut [f32]]) {
+        let rows = gates.iter_mut().zip(products.iter_mut());
+        let Some(gain) = &self.gain else { return rows.for_each(|(gates, products)| vector::add(gates, products)) };
+        for (gates, products) in rows {
+            for columns in Part::ALL.map(|part| part.columns(gain.len() / 3)) {
+                let products = &mut products[columns.clone()];
+                vector::normalize(products);
+                vector::add_product(&mut gates[columns.clone()], &gain[columns], products);
+            }
         }
     }
 }
 
 impl Readout {
-    /// t_i, the larger of each pair: `[rows, l]`.
-    fn apply(&self, states: &Operand, contexts: &Operand, embedded: &Operand) -> Vec<f32> {
+    /// t_i, the larger of each pair: `[rows, l]`. `contexts` are the contexts' products with their weight, `[rows, 2l]`.
+    fn apply(&self, states: &Operand, contexts: &[&mut [f32]], embedded: &Operand) -> Vec<f32> {
         let mut sums = self.embedding.apply(embedded);
         let mut pieces = rows_mut(&mut sums, self.embedding.bias.len());
         self.state.multiply(states, &mut pieces, Write::Add);
-        self.context.multiply(contexts, &mut pieces, Write::Add);
+        pieces.iter_mut().zip(contexts).for_each(|(piece, context)| vector::add(piece, context));
         sums.chunks_exact(2).map(|pair| pair[0].max(pair[1])).collect()
     }
 }
@@ -522,14 +600,12 @@ impl<'p> Named<'p> {
     }
 
     /// The output layer; without a weight of its own it is tied to the target embeddings.
-    fn output(&self, looks_up: bool) -> Output {
+    fn output(&self, target_embedding: &Table, looks_up: bool) -> Output {
         let bias = self.vector("output.bias");
-        if self.parameters.contains_key("output.weight") {
-            return Output::new(self.parameter("output.weight"), false, bias, looks_up);
+        match self.parameters.get("output.weight") {
+            Some(weight) => Output::new(weight, bias, looks_up),
+            None => Output::tied(target_embedding, bias, looks_up),
         }
-        let own = self.parameters.contains_key("target_embedding");
-        let table = self.parameter(if own { "target_embedding" } else { "source_embedding" });
-        Output::new(table, true, bias, looks_up)
     }
 }
 

@@ -392,14 +392,36 @@ vectorised! {
     /// x ← x + bias, and the largest of each `part` elements, the last of which may be fewer; returns ln Σ e^x. What is not a
     /// number is no maximum.
     pub fn add_and_normalize(x: &mut [f32], bias: &[f32], part: usize, maxima: &mut [f32]) -> f32 {
+        add_and_compare::<FUSED>(x, bias, part, maxima);
+        let max = max_of(maxima);
+        max + sum_of([x], |[x], sum| sum + exp_of::<FUSED>(x - max)).ln()
+    }
+
+    /// x ← x + bias, and the largest of each `part` elements, the last of which may be fewer. What is not a number is no maximum.
+    pub fn add_and_compare(x: &mut [f32], bias: &[f32], part: usize, maxima: &mut [f32]) {
         for ((x, bias), max) in x.chunks_mut(part).zip(bias.chunks(part)).zip(maxima.iter_mut()) {
             for (x, bias) in x.iter_mut().zip(bias) {
                 *x += bias;
             }
             *max = max_of(x);
         }
-        let max = max_of(maxima);
-        max + sum_of([x], |[x], sum| sum + exp_of::<FUSED>(x - max)).ln()
+    }
+
+    /// Σ a_i b_i in order, where b_i lie `stride` apart.
+    pub fn dot_in_order(a: &[f32], b: &[f32], stride: usize) -> f32 {
+        a.iter().zip(b.iter().step_by(stride)).fold(0.0, |sum, (a, b)| mul_add::<FUSED>(*a, *b, sum))
+    }
+
+    /// |x - y s|², where y are integers.
+    pub fn square_distance(x: &[f32], integers: &[i8], scale: f32) -> f32 {
+        let mut lanes = [0f32; LANES];
+        for (x, integers) in x.chunks(LANES).zip(integers.chunks(LANES)) {
+            for ((sum, x), &integer) in lanes.iter_mut().zip(x).zip(integers) {
+                let off = x - f32::from(integer) * scale;
+                *sum += off * off;
+            }
+        }
+        sum_lanes(lanes)
     }
 
     /// The largest absolute value of lines of `width` numbers that begin `stride` apart, 0 of none; not finite where a number is not.

@@ -49,6 +49,7 @@ impl Validation {
         let references: Vec<&str> = self.pairs[..count].iter().map(|pair| pair.target.as_str()).collect();
         let mut options = TranslateOptions::from(&config.translation);
         options.search.beam_size = config.validation.beam_size;
+        options.search.scores = false;
         let translator = Translator::new(model, device).tagged(self.tag.as_deref())?;
         let translations = translator.translate(&sources, &options);
         let hypotheses: Vec<&str> =

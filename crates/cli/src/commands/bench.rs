@@ -164,7 +164,9 @@ fn translate(args: &BenchTranslate) -> Result<()> {
     let begin = Instant::now();
     let translator = args.compute.load(&args.model, &args.search.ensemble, args.messages)?;
     let seconds_to_load = begin.elapsed().as_secs_f64();
-    let options = args.search.options(&translator.config().translation);
+    let mut options = args.search.options(&translator.config().translation);
+    // As `translate` does where only text is asked for.
+    options.search.scores = false;
     let (mut tokens, mut operations) = (0, None);
     let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     for round in 0..=args.rounds.get() {

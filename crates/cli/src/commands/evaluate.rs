@@ -51,7 +51,8 @@ pub fn run(args: &Evaluate) -> Result<()> {
 }
 
 fn translate(args: &Evaluate, translator: &Translator, pairs: &[Pair]) -> Vec<String> {
-    let options = args.search.options(&translator.config().translation);
+    let mut options = args.search.options(&translator.config().translation);
+    options.search.scores = false;
     let counter = Counter::new(Some(pairs.len()), !args.messages.quiet);
     let mut hypotheses = Vec::with_capacity(pairs.len());
     let mut overlong = Overlong::default();

@@ -101,7 +101,8 @@ fn options(args: &Translate, translator: &Translator) -> TranslateOptions {
 }
 
 fn stream(args: &Translate, translator: &Translator, lines: Lines, mut output: Output) -> Result<()> {
-    let options = options(args, translator);
+    let mut options = options(args, translator);
+    options.search.scores = args.json || args.jsonl || args.n_best.is_some() || args.mbr.is_some();
     let control = Control::new(&args.control, translator, &options)?;
     let printer = Printer::new(args, translator);
     let window = match args.stream.flush {

@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use super::rows_mut;
-use super::scores::{PART, Scores};
+use super::scores::{Need, PART, Scores};
+use super::screen::Screen;
 use super::weights::{Affine, Operand, Parameter, Table, Weight};
-use crate::product::Write;
+use crate::product::{Packed, Write};
 use crate::vector;
 
 /// W_o and b_o.
@@ -15,6 +16,8 @@ pub(super) struct Output {
     /// The weights of each word, where words are looked up; else all are packed.
     words: Option<Table>,
     all: OnceLock<Weight>,
+    /// Made when first it is needed.
+    screen: OnceLock<Screen>,
 }
 
 /// The words that a sentence's translation is made of, and their part of the output layer.
@@ -32,15 +35,24 @@ struct Columns<'o> {
 }
 
 impl Output {
-    /// From the weight `[l, words]`, or embeddings `[words, l]`. `looks_up` says that there will be shortlists.
-    pub(super) fn new(matrix: &Parameter, tied: bool, bias: Vec<f32>, looks_up: bool) -> Self {
-        let table = || if tied { Table::of_rows(matrix) } else { Table::of_columns(matrix) };
-        let (words, all) = match (looks_up, tied) {
-            (true, _) => (Some(table()), OnceLock::new()),
-            (false, true) => (None, OnceLock::from(all_of(&table()))),
-            (false, false) => (None, OnceLock::from(Weight::new(matrix, 0..bias.len()))),
-        };
-        Self { bias, words, all }
+    /// From the weight `[l, words]`. `looks_up` says that there will be shortlists.
+    pub(super) fn new(matrix: &Parameter, bias: Vec<f32>, looks_up: bool) -> Self {
+        match looks_up {
+            true => Self::with(Some(Table::of_columns(matrix)), OnceLock::new(), bias),
+            false => Self::with(None, OnceLock::from(Weight::new(matrix, 0..bias.len())), bias),
+        }
+    }
+
+    /// From embeddings `[words, l]`.
+    pub(super) fn tied(embeddings: &Table, bias: Vec<f32>, looks_up: bool) -> Self {
+        match looks_up {
+            true => Self::with(Some(embeddings.clone()), OnceLock::new(), bias),
+            false => Self::with(None, OnceLock::from(all_of(embeddings)), bias),
+        }
+    }
+
+    fn with(words: Option<Table>, all: OnceLock<Weight>, bias: Vec<f32>) -> Self {
+        Self { bias, words, all, screen: OnceLock::new() }
     }
 
     /// All words; packed when they are first asked for, if there is a table.
@@ -67,10 +79,20 @@ impl Output {
         Shortlist { words: words.into(), layer: Affine { weight, bias } }
     }
 
+    /// The coarse copy of all words' weights, where it saves something: for `count` best words.
+    fn screen(&self, count: usize) -> Option<(&Screen, &Packed)> {
+        match self.all().weight {
+            Weight::Float(weight) if self.bias.len() >= count * PART => {
+                Some((self.screen.get_or_init(|| Screen::new(weight, &self.bias)), weight))
+            }
+            _ => None,
+        }
+    }
+
     /// Scores the words from the readouts `units`, `[rows, l]`: all, or those on the list of each row's sentence.
     pub(super) fn score(
         &self,
-        shared: bool,
+        (shared, need): (bool, Need),
         units: &[f32],
         sentences: &[usize],
         shortlists: &[Shortlist],
@@ -97,14 +119,27 @@ impl Output {
             let Columns { weight, bias } = of_sentence(run[0]);
             let taken = row..row + run.len();
             row = taken.end;
-            let units = Operand::of(&units[taken.start * size..taken.end * size], size);
+            let units = Operand::of(&units[taken.start * size..taken.end * size], size).shared(shared);
             let logits = &mut scores.logits[taken.start * width..taken.end * width];
             let mut logits: Vec<&mut [f32]> =
                 rows_mut(logits, width).into_iter().map(|row| &mut row[..bias.len()]).collect();
-            weight.multiply_shared(shared, &units, &mut logits, Write::Set);
-            let maxima = scores.maxima[taken.start * parts..taken.end * parts].chunks_exact_mut(parts);
-            let normalizer = |(logits, maxima): (&mut [f32], &mut [f32])| {
-                vector::add_and_normalize(logits, bias, PART, &mut maxima[..bias.len().div_ceil(PART)])
+            let maxima = &mut scores.maxima[taken.start * parts..taken.end * parts];
+            if let (Need::Best(count), true) = (need, shortlists.is_empty())
+                && let Some((screen, weight)) = self.screen(count)
+            {
+                let rows = (units.rows(), units.integers());
+                screen.score(shared, rows, (weight, bias), count, &mut logits, maxima);
+                scores.normalizers.resize(taken.end, 0.0);
+                continue;
+            }
+            weight.multiply(&units, &mut logits, Write::Set);
+            let maxima = maxima.chunks_exact_mut(parts).map(|maxima| &mut maxima[..bias.len().div_ceil(PART)]);
+            let normalizer = |(logits, maxima): (&mut [f32], &mut [f32])| match need {
+                Need::All => vector::add_and_normalize(logits, bias, PART, maxima),
+                Need::Best(_) => {
+                    vector::add_and_compare(logits, bias, PART, maxima);
+                    0.0
+                }
             };
             scores.normalizers.extend(logits.into_iter().zip(maxima).map(normalizer));
         }

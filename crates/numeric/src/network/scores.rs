@@ -5,6 +5,15 @@ use std::sync::Arc;
 /// Words whose largest logit is kept, to pass over them at once.
 pub(super) const PART: usize = 64;
 
+/// What a step is to say of the next words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// log p of all.
+    All,
+    /// Only so many of the best of each row, without what would make log p of their logits.
+    Best(usize),
+}
+
 /// What a step says of every row's next word.
 #[derive(Debug, Default)]
 pub struct Scores {
@@ -16,7 +25,7 @@ pub struct Scores {
     pub logits: Vec<f32>,
     /// The largest of each 64 logits of a row, so that not all need be looked at, `[rows, words / 64]`; may be empty.
     pub maxima: Vec<f32>,
-    /// What is to be taken from each row's logits to give log p(y_i), `[rows]`.
+    /// What is to be taken from each row's logits to give log p(y_i), `[rows]`; 0 where that is not needed.
     pub normalizers: Vec<f32>,
     /// The number of columns of the alignments.
     pub src_len: usize,

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -100,12 +102,18 @@ impl<'p> Parameter<'p> {
 pub(crate) struct Operand<'r> {
     rows: Vec<&'r [f32]>,
     integers: OnceCell<IntegerRows>,
+    shared: bool,
 }
 
 impl<'r> Operand<'r> {
     /// The rows of a buffer.
     pub(crate) fn of(buffer: &'r [f32], width: usize) -> Self {
-        Self { rows: buffer.chunks_exact(width).collect(), integers: OnceCell::new() }
+        Self { rows: buffer.chunks_exact(width).collect(), integers: OnceCell::new(), shared: false }
+    }
+
+    /// If `shared` is set, all threads share the columns of its products: for when there is nothing else to do.
+    pub(crate) fn shared(self, shared: bool) -> Self {
+        Self { shared, ..self }
     }
 
     /// The rows as they are.
@@ -113,14 +121,14 @@ impl<'r> Operand<'r> {
         &self.rows
     }
 
-    fn integers(&self) -> &IntegerRows {
+    pub(super) fn integers(&self) -> &IntegerRows {
         self.integers.get_or_init(|| IntegerRows::new(&self.rows))
     }
 }
 
 impl<'r> From<&[&'r [f32]]> for Operand<'r> {
     fn from(rows: &[&'r [f32]]) -> Self {
-        Self { rows: rows.to_vec(), integers: OnceCell::new() }
+        Self { rows: rows.to_vec(), integers: OnceCell::new(), shared: false }
     }
 }
 
@@ -151,74 +159,90 @@ impl Weight {
         }
     }
 
-    /// C ← A W or C + A W, see [`Packed::multiply`].
+    /// C ← A W or C + A W, see [`Packed::multiply_shared`].
     pub(crate) fn multiply(&self, a: &Operand, c: &mut [&mut [f32]], write: Write) {
-        self.multiply_shared(false, a, c, write);
-    }
-
-    /// As [`multiply`](Self::multiply), by all threads if `shared` is set, see [`Packed::multiply_shared`].
-    pub(crate) fn multiply_shared(&self, shared: bool, a: &Operand, c: &mut [&mut [f32]], write: Write) {
         match self {
-            Self::Float(weight) => weight.multiply_shared(shared, &a.rows, c, write),
-            Self::Int8(weight) => weight.multiply_shared(shared, a.integers(), c, write),
+            Self::Float(weight) => weight.multiply_shared(a.shared, &a.rows, c, write),
+            Self::Int8(weight) => weight.multiply_shared(a.shared, a.integers(), c, write),
         }
     }
 }
 
-/// Rows by number: embeddings, or what an output layer holds for each word.
+/// A matrix that lasts as long as somebody has it: its rows are looked up where it lies.
+pub trait Lasting: fmt::Debug + Send + Sync {
+    /// The matrix; integers have a scale for each row.
+    fn view(&self) -> Parameter<'_>;
+}
+
+/// A copy of a matrix.
 #[derive(Debug)]
-pub(crate) struct Table {
-    width: usize,
-    rows: Rows,
+struct Copied {
+    shape: [usize; 2],
+    elements: Elements,
 }
 
 #[derive(Debug)]
-enum Rows {
+enum Elements {
     Float(Vec<f32>),
     Int8 { integers: Vec<i8>, scales: Vec<f32> },
 }
 
-impl Table {
-    /// The rows of a matrix.
-    pub(crate) fn of_rows(matrix: &Parameter) -> Self {
-        let rows = match matrix.values {
-            Values::Int8 { integers, scales, line: Line::Row } => {
-                Rows::Int8 { integers: integers.to_vec(), scales: scales.to_vec() }
-            }
-            _ => Rows::Float(matrix.floats().into_owned()),
+impl Lasting for Copied {
+    fn view(&self) -> Parameter<'_> {
+        let values = match &self.elements {
+            Elements::Float(elements) => Values::Float32(elements),
+            Elements::Int8 { integers, scales } => Values::Int8 { integers, scales, line: Line::Row },
         };
-        Self { width: matrix.shape[1], rows }
+        Parameter { shape: &self.shape, values }
+    }
+}
+
+/// Rows by number: embeddings, or what an output layer holds for each word.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    rows: Arc<dyn Lasting>,
+}
+
+impl From<Arc<dyn Lasting>> for Table {
+    fn from(rows: Arc<dyn Lasting>) -> Self {
+        Self { rows }
+    }
+}
+
+impl Table {
+    /// The rows of a matrix, copied.
+    pub(crate) fn of_rows(matrix: &Parameter) -> Self {
+        let elements = match matrix.values {
+            Values::Int8 { integers, scales, line: Line::Row } => {
+                Elements::Int8 { integers: integers.to_vec(), scales: scales.to_vec() }
+            }
+            _ => Elements::Float(matrix.floats().into_owned()),
+        };
+        Self { rows: Arc::new(Copied { shape: [matrix.shape[0], matrix.shape[1]], elements }) }
     }
 
     /// The columns of a matrix.
     pub(crate) fn of_columns(matrix: &Parameter) -> Self {
         let [width, count] = [matrix.shape[0], matrix.shape[1]];
-        let rows = match matrix.integer_columns(0..count) {
-            Some((integers, scales)) => Rows::Int8 { integers, scales: scales.to_vec() },
+        let elements = match matrix.integer_columns(0..count) {
+            Some((integers, scales)) => Elements::Int8 { integers, scales: scales.to_vec() },
             None => {
                 let floats = matrix.floats();
-                Rows::Float(
-                    (0..count)
-                        .flat_map(|j| (0..width).map(move |i| (i, j)))
-                        .map(|(i, j)| floats[i * count + j])
-                        .collect(),
-                )
+                let places = (0..count).flat_map(|j| (0..width).map(move |i| i * count + j));
+                Elements::Float(places.map(|place| floats[place]).collect())
             }
         };
-        Self { width, rows }
+        Self { rows: Arc::new(Copied { shape: [count, width], elements }) }
     }
 
     /// The length of a row.
     pub(crate) fn width(&self) -> usize {
-        self.width
+        self.rows.view().shape[1]
     }
 
     /// The number of rows.
     pub(crate) fn len(&self) -> usize {
-        match &self.rows {
-            Rows::Float(elements) => elements.len() / self.width,
-            Rows::Int8 { scales, .. } => scales.len(),
-        }
+        self.rows.view().shape[0]
     }
 
     /// Some rows, one after another.
@@ -227,13 +251,17 @@ impl Table {
     ///
     /// If there is no row of such a number.
     pub(crate) fn rows(&self, numbers: impl ExactSizeIterator<Item = u32>) -> Vec<f32> {
-        let mut found = Vec::with_capacity(numbers.len() * self.width);
+        let Parameter { shape, values } = self.rows.view();
+        let width = shape[1];
+        let mut found = Vec::with_capacity(numbers.len() * width);
         for number in numbers {
-            let place = self.place(number);
-            match &self.rows {
-                Rows::Float(elements) => found.extend_from_slice(&elements[place]),
-                Rows::Int8 { integers, scales } => {
-                    found.extend(integers[place].iter().map(|&integer| f32::from(integer) * scales[number as usize]));
+            let place = number as usize * width..(number as usize + 1) * width;
+            match values {
+                Values::Float32(elements) => found.extend_from_slice(&elements[place]),
+                Values::Float16(halves) => found.extend(halves[place].iter().map(|half| half.to_f32())),
+                Values::Int8 { integers, scales, .. } => {
+                    let scale = scales[number as usize];
+                    found.extend(integers[place].iter().map(|&integer| f32::from(integer) * scale));
                 }
             }
         }
@@ -246,21 +274,18 @@ impl Table {
     ///
     /// If there is no row of such a number.
     pub(crate) fn weight(&self, numbers: impl ExactSizeIterator<Item = u32>) -> Weight {
-        match &self.rows {
-            Rows::Float(_) => {
-                let count = numbers.len();
-                Weight::Float(Packed::new(Matrix::new(&self.rows(numbers), count, self.width).transposed()))
+        let Parameter { shape, values } = self.rows.view();
+        let width = shape[1];
+        match values {
+            Values::Int8 { integers, scales, .. } => {
+                let column = |number: u32| (&integers[number as usize * width..][..width], scales[number as usize]);
+                Weight::Int8(Int8::new(width, numbers.map(column)))
             }
-            Rows::Int8 { integers, scales } => {
-                let column = |number: u32| (&integers[self.place(number)], scales[number as usize]);
-                Weight::Int8(Int8::new(self.width, numbers.map(column)))
+            _ => {
+                let count = numbers.len();
+                Weight::Float(Packed::new(Matrix::new(&self.rows(numbers), count, width).transposed()))
             }
         }
-    }
-
-    fn place(&self, number: u32) -> Range<usize> {
-        let start = number as usize * self.width;
-        start..start + self.width
     }
 }
 

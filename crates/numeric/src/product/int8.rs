@@ -48,6 +48,11 @@ impl IntegerRows {
         Self { k, integers, scales }
     }
 
+    /// |x - x̂|² of a row x, given as it was, and what it became.
+    pub(crate) fn square_distance(&self, number: usize, row: &[f32]) -> f32 {
+        vector::square_distance(row, &self.row(number)[..self.k], self.scales[number])
+    }
+
     fn row(&self, number: usize) -> &[i8] {
         let width = self.k.next_multiple_of(GROUP);
         &self.integers[number * width..][..width]

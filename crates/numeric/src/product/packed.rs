@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use super::bfloat;
-use super::tile::{SQUARE, lanes, sum_tile, transpose};
+use super::tile::{SQUARE, lanes, portable_term, sum_tile, transpose};
 use super::{Matrix, Write};
-use crate::{Instructions, Precision};
+use crate::{Instructions, Precision, vector};
 
 /// The widest panel of any instruction set.
 const WIDEST: usize = 48;
@@ -143,9 +143,48 @@ impl Packed {
         });
     }
 
+    /// Gives `take` the product of a row `a` with each of some columns, which rise: the same bits as that with all.
+    ///
+    /// # Panics
+    ///
+    /// If the row does not fit, there is no such column, or the weight is rounded.
+    pub fn multiply_columns(&self, a: &[f32], columns: &[usize], mut take: impl FnMut(usize, f32)) {
+        assert_eq!(a.len(), self.k, "rows have k elements");
+        let (mut rest, mut panels) = (columns, self.float_panels());
+        while let [column, others @ ..] = rest {
+            let panel = panels.find(|panel| panel.columns.end > *column).expect("there is such a column");
+            let own = 1 + others.iter().take_while(|other| **other < panel.columns.end).count();
+            rest[..own].iter().for_each(|&column| take(column, panel.product(a, column)));
+            rest = &rest[own..];
+        }
+    }
+
+    /// Gives `take` every column.
+    ///
+    /// # Panics
+    ///
+    /// If the weight is rounded.
+    pub fn for_each_column(&self, mut take: impl FnMut(usize, &[f32])) {
+        let mut column = vec![0.0; self.k];
+        for panel in self.float_panels() {
+            for j in panel.columns.clone() {
+                column.iter_mut().zip(panel.column(j)).for_each(|(copy, element)| *copy = *element);
+                take(j, &column);
+            }
+        }
+    }
+
     fn check(&self, a: &[&[f32]], c: &[&mut [f32]]) {
         assert_eq!(a.len(), c.len(), "rows");
         assert!(a.iter().all(|row| row.len() == self.k) && c.iter().all(|row| row.len() == self.n));
+    }
+
+    fn float_panels(&self) -> impl Iterator<Item = Panel<'_>> {
+        match &self.form {
+            Form::Float { elements, instructions } => self.panels(elements, *instructions),
+            #[cfg(target_arch = "x86_64")]
+            Form::Bfloat(_) => panic!("a rounded weight does not have the columns it was made of"),
+        }
     }
 
     fn panels<'p>(&self, elements: &'p Aligned<f32>, instructions: Instructions) -> impl Iterator<Item = Panel<'p>> {
@@ -176,8 +215,8 @@ pub(super) fn share_columns(
     c: &mut [&mut [f32]],
     multiply: impl Fn(usize, Range<usize>, &mut [&mut [f32]]) + Sync,
 ) {
-    /// The elements of a weight that are worth waking a thread for.
-    const WORTH_A_THREAD: usize = 1 << 16;
+    /// The elements of a weight that are worth waking a thread for: so many take a twentieth of a millisecond to read.
+    const WORTH_A_THREAD: usize = 1 << 18;
     let threads = rayon::current_num_threads().min(size / WORTH_A_THREAD);
     if !shared || threads < 2 {
         return panels.iter().enumerate().for_each(|(panel, columns)| multiply(panel, columns.clone(), c));
@@ -225,6 +264,25 @@ impl Panel<'_> {
                 2 => self.tile::<2>(taken, written, write),
                 _ => self.tile::<1>(taken, written, write),
             }
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.vectors * lanes(self.instructions)
+    }
+
+    /// The elements of a column.
+    fn column(&self, column: usize) -> impl Iterator<Item = &f32> {
+        self.elements[column - self.columns.start..].iter().step_by(self.width())
+    }
+
+    /// The product of a row with a column, summed as a tile sums it.
+    fn product(&self, a: &[f32], column: usize) -> f32 {
+        match self.instructions {
+            Instructions::Portable => {
+                a.iter().zip(self.column(column)).fold(0.0, |sum, (a, b)| portable_term(*a, *b, sum))
+            }
+            _ => vector::dot_in_order(a, &self.elements[column - self.columns.start..], self.width()),
         }
     }
 

@@ -61,6 +61,12 @@ pub(super) fn transpose(
     whole
 }
 
+/// a b added to a sum, as the portable tile does.
+#[inline(always)]
+pub(super) fn portable_term(a: f32, b: f32, sum: f32) -> f32 {
+    if cfg!(target_arch = "aarch64") { a.mul_add(b, sum) } else { a * b + sum }
+}
+
 /// The tile without vector instructions by name: 4 columns a vector.
 fn portable<const M: usize, const V: usize>(a: &[&[f32]; M], panel: &[f32], c: &mut [&mut [f32]; M], write: Write) {
     let mut tile = [[[0f32; 4]; V]; M];
@@ -68,7 +74,7 @@ fn portable<const M: usize, const V: usize>(a: &[&[f32]; M], panel: &[f32], c: &
         for (a, tile) in a.iter().zip(&mut tile) {
             for (b, sums) in row.chunks_exact(4).zip(tile) {
                 for (b, sum) in b.iter().zip(sums) {
-                    *sum = if cfg!(target_arch = "aarch64") { a[i].mul_add(*b, *sum) } else { a[i] * b + *sum };
+                    *sum = portable_term(a[i], *b, *sum);
                 }
             }
         }
