@@ -14,7 +14,7 @@ const WORDS: usize = 12;
 const BOS: i32 = 2;
 const PAD: i32 = 0;
 
-const KINDS: [Attention; 16] = [
+const KINDS: [Attention; 17] = [
     Attention::Additive,
     Attention::NormedAdditive,
     Attention::Dot,
@@ -30,6 +30,7 @@ const KINDS: [Attention; 16] = [
     Attention::MultiHead,
     Attention::Hops,
     Attention::Sparsemax,
+    Attention::Coverage,
     Attention::None,
 ];
 
