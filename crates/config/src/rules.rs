@@ -5,8 +5,9 @@ use crate::key::{KeyPath, Segment};
 use crate::layers::Layers;
 use crate::schema;
 use crate::settings::{
-    AgreementForm, AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, CurriculumConfig, MinimumRiskConfig,
-    ModelConfig, OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
+    AgreementForm, AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, CurriculumConfig,
+    MinimumRiskConfig, ModelConfig, OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind,
+    TrainingConfig,
 };
 
 /// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
