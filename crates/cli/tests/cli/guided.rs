@@ -64,6 +64,38 @@ fn other_terms_are_told_and_learnt() {
     assert_eq!(losses(), [0.0; 0]);
 }
 
+/// Two directions look at the same, without links, and what was learnt so needs only itself.
+#[test]
+fn a_model_agrees_with_one_of_the_other_direction() {
+    let (folder, _) = corpus();
+    let place = |name: &str| folder.path().join(name);
+    let train = |run: &str, config: &str, settings: &[&str]| {
+        let mut train = rnnsearch(["train", "-q", "--set", "training.log_every=30", "--run"]);
+        train.arg(place(run)).arg(place(config)).args(settings.iter().flat_map(|setting| ["--set", setting]));
+        train.assert().success();
+    };
+    let swapped = fs::read_to_string(place("tiny.toml")).unwrap().replace(".en\"", ".X\"").replace(".fr\"", ".en\"");
+    let swapped = swapped.replace(".X\"", ".fr\"").replace("\"en\"", "\"X\"").replace("\"fr\"", "\"en\"");
+    fs::write(place("back.toml"), swapped.replace("\"X\"", "\"fr\"")).unwrap();
+    train("back", "back.toml", &[]);
+    // Paths of settings start at the configuration.
+    let agree = ["training.alignment.agree_with=back", "training.alignment.agreement=0.5"];
+    for form in ["product", "difference"] {
+        let form = format!("training.alignment.agreement_form={form}");
+        train("run", "tiny.toml", &[&agree[..], &[&form, "training.max_epochs=6"]].concat());
+        let metrics = fs::read_to_string(place("run/metrics.jsonl")).unwrap();
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let losses: Vec<f64> = lines.filter_map(|line| line["alignment_loss"].as_f64()).collect();
+        assert!(losses.len() == 6 && losses[5] < 0.8 * losses[0].abs(), "{losses:?}");
+        fs::rename(place("run"), place(&form)).unwrap();
+    }
+    fs::remove_dir_all(place("back")).unwrap();
+    let run = place("training.alignment.agreement_form=product");
+    assert_eq!(stdout(rnnsearch(["translate"]).arg(&run).write_stdin("the cat sees a red book.\n")).lines().count(), 1);
+    rnnsearch(["export"]).arg(&run).arg(place("alone.safetensors")).assert().success();
+    rnnsearch(["info"]).arg(place("alone.safetensors")).assert().success();
+}
+
 #[test]
 fn links_that_do_not_fit_are_named() {
     let (folder, _) = corpus();
