@@ -74,9 +74,9 @@ fn a_model_agrees_with_one_of_the_other_direction() {
         train.arg(place(run)).arg(place(config)).args(settings.iter().flat_map(|setting| ["--set", setting]));
         train.assert().success();
     };
-    let swapped = fs::read_to_string(place("tiny.toml")).unwrap().replace(".en\"", ".X\"").replace(".fr\"", ".en\"");
-    let swapped = swapped.replace(".X\"", ".fr\"").replace("\"en\"", "\"X\"").replace("\"fr\"", "\"en\"");
-    fs::write(place("back.toml"), swapped.replace("\"X\"", "\"fr\"")).unwrap();
+    let config = fs::read_to_string(place("tiny.toml")).unwrap();
+    let swapped = config.replace("en\"", "X\"").replace("fr\"", "en\"").replace("X\"", "fr\"");
+    fs::write(place("back.toml"), swapped).unwrap();
     train("back", "back.toml", &[]);
     // Paths of settings start at the configuration.
     let agree = ["training.alignment.agree_with=back", "training.alignment.agreement=0.5"];
