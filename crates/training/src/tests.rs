@@ -280,8 +280,9 @@ fn a_training_that_agrees_may_stop_too() {
 #[test]
 fn the_other_model_tells_of_a_batch_what_it_tells_when_forced() {
     let mut place = Place::new(&[]);
-    place.config.data.train[0].tag = Some("new".into());
-    std::mem::swap(&mut place.config.data.train[0].source, &mut place.config.data.train[0].target);
+    let corpus = &mut place.config.data.train[0];
+    corpus.tag = Some("new".into());
+    std::mem::swap(&mut corpus.source, &mut corpus.target);
     place.train(Start::New, None).unwrap();
     let mut model = Model::load(&place.run()).unwrap();
     let texts = [("ab", "dcdc"), ("babab", "c"), ("ba", "dd")];
