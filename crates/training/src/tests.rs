@@ -336,11 +336,12 @@ fn a_model_that_cannot_be_agreed_with_is_named() {
     };
     let says = error(&["tokenizer.lowercase=true"], Start::New);
     assert!(says.contains(" reads other tokens than this training writes. Train it on the same corpora"), "{says}");
-    let says = error(&["tokenizer.joint=false"], Start::New);
+    let separate = ["tokenizer.joint=false", "tokenizer.vocabulary=6"];
+    let says = error(&separate, Start::New);
     assert!(says.contains("other tokens"), "{says}");
     // With vocabularies apart, the other direction has them exchanged.
-    let apart = opposite(&["tokenizer.joint=false"]);
-    let mut place = Place::new(&[&agreeing_with(&apart.run()), "tokenizer.joint=false", "training.max_epochs=1"]);
+    let apart = opposite(&separate);
+    let mut place = Place::new(&[&separate[..], &[&agreeing_with(&apart.run())]].concat());
     place.train(Start::New, None).unwrap();
     let fixed = opposite(&["model.attention=none"]);
     let mut place = Place::new(&[&agreeing_with(&fixed.run())]);
