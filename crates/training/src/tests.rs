@@ -336,7 +336,7 @@ fn a_model_that_cannot_be_agreed_with_is_named() {
     };
     let says = error(&["tokenizer.lowercase=true"], Start::New);
     assert!(says.contains(" reads other tokens than this training writes. Train it on the same corpora"), "{says}");
-    let separate = ["tokenizer.joint=false", "tokenizer.vocabulary=6"];
+    let separate = ["tokenizer.joint=false", "tokenizer.kind=bpe", "tokenizer.vocabulary=262"];
     let says = error(&separate, Start::New);
     assert!(says.contains("other tokens"), "{says}");
     // With vocabularies apart, the other direction has them exchanged.
