@@ -343,7 +343,7 @@ fn a_model_that_cannot_be_agreed_with_is_named() {
     let apart = opposite(&separate);
     let mut place = Place::new(&[&separate[..], &[&agreeing_with(&apart.run())]].concat());
     place.train(Start::New, None).unwrap();
-    let fixed = opposite(&["model.attention=none"]);
+    let fixed = opposite(&["model.attention=none", "model.attention_hidden=256"]);
     let mut place = Place::new(&[&agreeing_with(&fixed.run())]);
     let says = place.train(Start::New, None).unwrap_err().to_string();
     assert!(says.contains("has no attention"), "{says}");
