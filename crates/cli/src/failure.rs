@@ -59,7 +59,10 @@ fn is_misuse(cause: &(dyn Error + 'static)) -> bool {
             TrainingError::Config(_)
             | TrainingError::OtherConfig { .. }
             | TrainingError::OtherModel { .. }
-            | TrainingError::FromItself(_)
+            | TrainingError::FromItself { .. }
+            | TrainingError::NotOpposite { .. }
+            | TrainingError::NothingToAgreeWith(_)
+            | TrainingError::OtherTokens { .. }
             | TrainingError::TooFewCheckpoints { .. }
             | TrainingError::Precision { .. },
         ) => true,

@@ -10,7 +10,9 @@ use crate::settings::{Config, CorpusConfig};
 pub(crate) fn make_absolute(config: &mut Config, file: &Path) -> Result<(), ConfigError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let corpora = config.data.train.iter_mut().chain(&mut config.data.validation);
-    let others = config.training.from.iter_mut().chain(&mut config.data.cache);
+    let training = &mut config.training;
+    let models = training.from.iter_mut().chain(&mut training.alignment.agree_with);
+    let others = models.chain(&mut config.data.cache);
     for path in corpora.flat_map(CorpusConfig::paths_mut).chain(others) {
         *path = resolve(folder, path).map_err(|source| ConfigError::Path { path: path.clone(), source })?;
     }

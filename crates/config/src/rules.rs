@@ -5,8 +5,9 @@ use crate::key::{KeyPath, Segment};
 use crate::layers::Layers;
 use crate::schema;
 use crate::settings::{
-    AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, CurriculumConfig, MinimumRiskConfig,
-    ModelConfig, OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind, TrainingConfig,
+    AgreementForm, AlignmentConfig, Attention, AttentionOptions, BatchBy, Config, CorpusConfig, CurriculumConfig,
+    MinimumRiskConfig, ModelConfig, OptimizerConfig, OptimizerKind, Part, ScheduleConfig, ScheduleKind, TokenizerKind,
+    TrainingConfig,
 };
 
 /// Vocabulary entries a byte-fallback tokenizer needs before its first sub-word: all bytes and the special tokens.
@@ -42,6 +43,7 @@ impl Rules {
         tokenizer(&mut court, config);
         model(&mut court, config);
         links(&mut court, config);
+        agreement(&mut court, config);
         training(&mut court, config);
         optimizer(&mut court, &config.training.optimizer);
         schedule(&mut court, &config.training);
@@ -228,9 +230,34 @@ fn links(court: &mut Court<'_>, config: &Config) {
     }
 }
 
+/// What is said of agreement needs somebody to agree with, and alignments to agree about.
+fn agreement(court: &mut Court<'_>, config: &Config) {
+    let (terms, default) = (&config.training.alignment, AlignmentConfig::default());
+    let agree_with = "training.alignment.agree_with";
+    let said = [
+        ("agreement", terms.agreement != default.agreement),
+        ("agreement_form", terms.agreement_form != AgreementForm::default()),
+    ];
+    if terms.agree_with.is_none() {
+        for (name, _) in said.iter().filter(|(_, changed)| *changed) {
+            let help = format!("there is no model to agree with: set `agree_with`, or remove `{name}`");
+            court.contradiction(&[&format!("training.alignment.{name}"), agree_with], &help);
+        }
+        return;
+    }
+    if terms.agreement == 0.0 {
+        let help = "agreement of weight 0 changes nothing: raise `agreement`, or remove `agree_with`";
+        court.contradiction(&[agree_with, "training.alignment.agreement"], help);
+    }
+    if config.model.attention == Attention::None {
+        let help = "without attention there are no alignments: remove `agree_with`";
+        court.contradiction(&[agree_with, "model.attention"], help);
+    }
+}
+
 /// What single kinds of attention ask for; an option of another kind was meant for that one.
 fn attention(court: &mut Court<'_>, model: &ModelConfig) {
-    use Attention::{Dot, Hard, Hops, LocalM, LocalP, Location, MultiHead, ScaledDot};
+    use Attention::{Coverage, Dot, Hard, Hops, LocalM, LocalP, Location, MultiHead, ScaledDot};
     let (options, default) = (&model.attention_options, AttentionOptions::default());
     if matches!(model.attention, Dot | ScaledDot) && model.decoder_hidden != 2 * model.encoder_hidden {
         let help = "a state and an annotation, which has two directions, are multiplied: make `decoder_hidden` twice \
@@ -241,11 +268,12 @@ fn attention(court: &mut Court<'_>, model: &ModelConfig) {
         let help = "heads are equally large: make `attention_hidden` a multiple of `heads`";
         court.contradiction(&["model.attention_options.heads", "model.attention_hidden"], help);
     }
-    let unused: [(&str, bool, &[Attention], &str); 6] = [
+    let unused: [(&str, bool, &[Attention], &str); 7] = [
         ("heads", options.heads != default.heads, &[MultiHead], "`multi-head` has"),
         ("hops", options.hops != default.hops, &[Hops], "`hops` has"),
         ("window", options.window != default.window, &[LocalM, LocalP], "`local-m` and `local-p` have"),
         ("positions", options.positions != default.positions, &[Location], "`location` has"),
+        ("max_fertility", options.max_fertility != default.max_fertility, &[Coverage], "`coverage` has"),
         ("reinforce_weight", options.reinforce_weight != default.reinforce_weight, &[Hard], "`hard` has"),
         ("entropy_weight", options.entropy_weight != default.entropy_weight, &[Hard], "`hard` has"),
     ];
@@ -329,6 +357,7 @@ fn risk_alone(court: &mut Court<'_>, config: &Config) {
         ("coverage", terms.coverage > 0.0),
         ("doubly_stochastic", terms.doubly_stochastic > 0.0),
         ("entropy", terms.entropy > 0.0),
+        ("agree_with", terms.agree_with.is_some()),
     ];
     for (name, _) in others.iter().filter(|(_, set)| *set) {
         let help =

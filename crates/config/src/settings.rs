@@ -348,6 +348,8 @@ pub enum Attention {
     Hops,
     /// Additive, with weights that can be 0 (Martins & Astudillo 2016).
     Sparsemax,
+    /// Additive, knowing how much of each word the steps before have translated (Tu et al. 2016, linguistic coverage).
+    Coverage,
     /// RNNencdec: one fixed vector for all of them, the last forward annotation.
     None,
 }
@@ -378,6 +380,9 @@ pub struct AttentionOptions {
     /// Rows of the table of `location`; positions after the last share its energy.
     #[schemars(range(min = 1, max = 100000))]
     pub positions: usize,
+    /// Words that a source word is translated by, with `coverage`, at most (N).
+    #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0))]
+    pub max_fertility: f64,
     /// How much `hard` learns from whether a drawn position did better than usual, against its cross-entropy.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub reinforce_weight: f64,
@@ -388,7 +393,15 @@ pub struct AttentionOptions {
 
 impl Default for AttentionOptions {
     fn default() -> Self {
-        Self { heads: 4, hops: 2, window: 10, positions: 100, reinforce_weight: 1.0, entropy_weight: 0.002 }
+        Self {
+            heads: 4,
+            hops: 2,
+            window: 10,
+            positions: 100,
+            max_fertility: 2.0,
+            reinforce_weight: 1.0,
+            entropy_weight: 0.002,
+        }
     }
 }
 
@@ -662,6 +675,16 @@ pub struct AlignmentConfig {
     /// Weight of the entropy of the alignments: -Σ_i Σ_j α_ij ln α_ij, so that each looks at few words.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub entropy: f64,
+    /// A model of the other direction, a file or a run folder, that stays as it is and whose alignments these are to agree with (Cheng et
+    /// al. 2016). Its source tokenizer must be the target's here, and its target tokenizer the source's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"back.safetensors")]
+    pub agree_with: Option<PathBuf>,
+    /// Weight of the agreement with it.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub agreement: f64,
+    /// What is made small for agreement; β_ji is the weight that the other model gives target token i when it writes source token j.
+    pub agreement_form: AgreementForm,
 }
 
 impl Default for AlignmentConfig {
@@ -675,8 +698,22 @@ impl Default for AlignmentConfig {
             coverage: 0.0,
             doubly_stochastic: 0.0,
             entropy: 0.0,
+            agree_with: None,
+            agreement: 1.0,
+            agreement_form: AgreementForm::Product,
         }
     }
+}
+
+/// What is made small so that two directions agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AgreementForm {
+    /// -ln Σ_i Σ_j α_ij β_ji of each pair: where both look counts, and weights grow.
+    #[default]
+    Product,
+    /// Σ_i Σ_j (α_ij - β_ji)²: weights become those of the other model.
+    Difference,
 }
 
 /// Which step of the decoder tells where target word i looks.

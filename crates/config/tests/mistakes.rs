@@ -164,6 +164,7 @@ fn contradictions() {
     let heads = "[model]\nattention = \"multi-head\"\n[model.attention_options]\nheads = 3\n";
     assert_snapshot!("heads_that_do_not_divide", message(heads, &[]));
     assert_snapshot!("window_of_additive", message("[model.attention_options]\nwindow = 5\n", &[]));
+    assert_snapshot!("fertility_of_additive", message("[model.attention_options]\nmax_fertility = 3\n", &[]));
     let unknown = "[tokenizer]\nkind = \"wordlevel\"\n[model]\nattention = \"none\"\n";
     assert_snapshot!("replacement_without_attention", message(unknown, &[]));
     assert_snapshot!("no_translation", message("[translation]\nmax_ratio = 0\nmax_extra = 0\n", &[]));
@@ -184,6 +185,15 @@ fn links_that_are_not_there() {
         let decay = "training.alignment.guided_decay=0.5";
         assert!(Config::from_toml(&right, &overrides(&[learnt, decay])).is_ok());
     }
+}
+
+#[test]
+fn nothing_to_agree_about() {
+    let alignment = |settings: &str| message(&format!("[training.alignment]\n{settings}"), &[]);
+    assert_snapshot!("agreement_with_nobody", alignment("agreement = 2.0\nagreement_form = \"difference\"\n"));
+    assert_snapshot!("agreement_of_no_weight", alignment("agree_with = \"a\"\nagreement = 0.0\n"));
+    assert_snapshot!("agreement_without_attention", alignment("agree_with = \"a\"\n[model]\nattention = \"none\"\n"));
+    assert_snapshot!("agreement_and_risk", alignment("agree_with = \"a\"\n[training.minimum_risk]\nsamples = 9\n"));
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn the_examples_of_the_default_file_are_right() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 1 + 2 + 9 + 9 + 1 + 1);
+    assert_eq!(seen, 1 + 2 + 9 + 9 + 1 + 1 + 1);
 }
 
 #[test]
@@ -318,6 +318,9 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
                     coverage: factor,
                     doubly_stochastic: rates.4,
                     entropy: factor,
+                    agree_with: (counts.1 > 7).then(|| "/models/back.safetensors".into()),
+                    agreement: if counts.1 > 7 { factor } else { 1.0 },
+                    agreement_form: if counts.1 > 7 { AgreementForm::Difference } else { AgreementForm::Product },
                 },
             },
             curriculum: CurriculumConfig { epochs: counts.1 / 2, start: if counts.1 > 1 { factor } else { 0.3 } },

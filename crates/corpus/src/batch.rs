@@ -82,6 +82,24 @@ impl Batch {
         }
     }
 
+    /// The same pairs in the other direction: targets are read, and sources are written, but for tags. The columns stay where they are,
+    /// and there are no links.
+    pub fn reversed(&self, is_tag: impl Fn(u32) -> bool) -> Self {
+        let of_column = |column: usize| -> Vec<u32> {
+            let ids =
+                (0..self.source.lengths[column]).map(|time| self.source.ids[time * self.source.sequences() + column]);
+            ids.map(|id| id as u32).filter(|&id| !is_tag(id)).collect()
+        };
+        let sources: Vec<Vec<u32>> = (0..self.source.sequences()).map(of_column).collect();
+        Self {
+            indices: self.indices.clone(),
+            source: self.target_out.clone(),
+            target_in: Padded::new(&sources.iter().map(|source| shift(source)).collect::<Vec<_>>()),
+            target_out: Padded::new(&sources),
+            links: Vec::new(),
+        }
+    }
+
     /// What guided alignment teaches, `[tgt_len, batch, src_len]`: the distribution a_i over the source tokens that target token i is
     /// linked to, all alike, at row i + `later`. Where a pair has links, a token without is linked to the end of the source if
     /// `unlinked` is set; else its row is zeros. None where no example has links.
@@ -155,6 +173,27 @@ mod tests {
         let last = [to_the_end[0].clone(), zeros.clone()];
         assert_eq!(rows(1, true), [[zeros.clone(), zeros.clone()], columns(0), last].concat());
         assert_eq!(Batch { links: vec![], ..batch }.guide(0, true), None);
+    }
+
+    #[test]
+    fn the_other_direction_writes_what_was_read_but_for_tags() {
+        let padded = |sentences: &[&[u32]]| Padded::new(sentences);
+        let batch = Batch {
+            indices: vec![4, 2],
+            source: padded(&[&[9, 5, 6, 3], &[7, 3]]),
+            target_in: padded(&[&[BOS, 8, 5], &[BOS, 5]]),
+            target_out: padded(&[&[8, 5, 3], &[5, 3]]),
+            links: vec![vec![(1, 0)], vec![]],
+        };
+        let reversed = batch.reversed(|id| id == 9);
+        let expected = Batch {
+            indices: vec![4, 2],
+            source: padded(&[&[8, 5, 3], &[5, 3]]),
+            target_in: padded(&[&[BOS, 5, 6], &[BOS, 7]]),
+            target_out: padded(&[&[5, 6, 3], &[7, 3]]),
+            links: Vec::new(),
+        };
+        assert_eq!(reversed, expected);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 mod additive;
 mod concat;
 mod cosine;
+mod coverage;
 mod general;
 mod hard;
 mod heads;
@@ -41,6 +42,7 @@ use rnnsearch_kernels::{Dropout, Padding, linear};
 pub use additive::Additive;
 use concat::Concat;
 use cosine::Cosine;
+use coverage::Coverage;
 use general::General;
 pub use hard::Hard;
 use heads::Heads;
@@ -84,6 +86,8 @@ pub enum Attention {
     Hops(Hops),
     /// Martins & Astudillo (2016).
     Sparsemax(Sparsemax),
+    /// Tu et al. (2016).
+    Coverage(Coverage),
 }
 
 /// What attention looks at: all that is fixed for a batch of sources.
@@ -93,6 +97,8 @@ pub struct Memory {
     pub keys: Tensor<3>,
     /// What is summed, `[batch, src_len, features]`: mostly the annotations h_j.
     pub values: Tensor<3>,
+    /// Φ_j, how many words translate each, `[batch, src_len]`; only with coverage.
+    pub fertilities: Option<Tensor<2>>,
     /// What is added to energies: 0 at real positions, -1e9 at padding, `[batch, src_len]`.
     pub bias: Tensor<2>,
     /// 1 at real positions, 0 at padding, `[batch, src_len]`.
@@ -106,6 +112,8 @@ pub struct Past {
     pub steps: usize,
     /// α_{i-1}, `[batch, src_len]`; none before the first step.
     pub alignment: Option<Tensor<2>>,
+    /// Σ_{k<i} α_k, `[batch, src_len]`; none before the first step.
+    pub looked: Option<Tensor<2>>,
 }
 
 /// What a training draws for a step.
@@ -133,6 +141,11 @@ pub struct Attended {
 trait Kind {
     /// Keys and values, from annotations `[batch, src_len, 2n]`.
     fn prepare(&self, annotations: Tensor<3>) -> (Tensor<3>, Tensor<3>);
+
+    /// How many words translate each position, `[batch, src_len]`, where the kind asks.
+    fn fertilities(&self, _annotations: Tensor<3>) -> Option<Tensor<2>> {
+        None
+    }
 
     /// Looks at the source with a query, `[batch, n]`.
     fn attend(&self, query: Tensor<2>, memory: &Memory, past: &Past, draw: Option<&Draw>) -> Attended;
@@ -179,6 +192,7 @@ impl Attention {
             AttentionKind::MultiHead => Self::Heads(Heads::new(config, init)),
             AttentionKind::Hops => Self::Hops(Hops::new(config, init)),
             AttentionKind::Sparsemax => Self::Sparsemax(Sparsemax::new(config, init)),
+            AttentionKind::Coverage => Self::Coverage(Coverage::new(config, init)),
             AttentionKind::None => return None,
         })
     }
@@ -199,13 +213,16 @@ impl Attention {
             Self::Heads(kind) => kind,
             Self::Hops(kind) => kind,
             Self::Sparsemax(kind) => kind,
+            Self::Coverage(kind) => kind,
         }
     }
 
     /// Computes all that is fixed for a batch of sources, from annotations `[src_len, batch, 2n]`.
     pub fn prepare(&self, annotations: Tensor<3>, padding: &Padding) -> Memory {
-        let (keys, values) = self.kind().prepare(annotations.swap_dims(0, 1));
-        Memory { keys, values, bias: padding.energy_bias(), real: padding.real().swap_dims(0, 1) }
+        let annotations = annotations.swap_dims(0, 1);
+        let fertilities = self.kind().fertilities(annotations.clone());
+        let (keys, values) = self.kind().prepare(annotations);
+        Memory { keys, values, fertilities, bias: padding.energy_bias(), real: padding.real().swap_dims(0, 1) }
     }
 
     /// Looks at the source with a query, `[batch, n]`.
@@ -251,6 +268,7 @@ impl Memory {
         Self {
             keys: self.keys.clone().select(0, index.clone()),
             values: self.values.clone().select(0, index.clone()),
+            fertilities: self.fertilities.as_ref().map(|all| all.clone().select(0, index.clone())),
             bias: self.bias.clone().select(0, index.clone()),
             real: self.real.clone().select(0, index.clone()),
         }
@@ -260,13 +278,21 @@ impl Memory {
 impl Past {
     /// What there is after a step.
     pub fn after(&self, alignment: Option<Tensor<2>>) -> Self {
-        Self { steps: self.steps + 1, alignment }
+        let looked = match (&self.looked, &alignment) {
+            (Some(looked), Some(alignment)) => Some(looked.clone() + alignment.clone()),
+            _ => alignment.clone(),
+        };
+        Self { steps: self.steps + 1, alignment, looked }
     }
 
     /// Row `index[i]` becomes row `i`.
     pub fn select(&self, index: &Tensor<1, Int>) -> Self {
-        let alignment = self.alignment.as_ref().map(|alignment| alignment.clone().select(0, index.clone()));
-        Self { steps: self.steps, alignment }
+        let select = |tensor: &Tensor<2>| tensor.clone().select(0, index.clone());
+        Self {
+            steps: self.steps,
+            alignment: self.alignment.as_ref().map(select),
+            looked: self.looked.as_ref().map(select),
+        }
     }
 }
 

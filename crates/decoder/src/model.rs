@@ -11,9 +11,9 @@ use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Annotations, Encoder, Gru};
 use rnnsearch_kernels::{Dropout, Padding, output_loss, plain};
 
-use crate::Objective;
 use crate::attention::{Attention, Draw, Past};
 use crate::embedding::{Ids, Lookups, Loss, integers, rows_of};
+use crate::objective::{Examples, Objective, Other};
 use crate::readout::Readout;
 use crate::recurrent::{AttendingLayer, Decoded, Seen, StepInput, View, project_step, upper_sequence, upper_step};
 use crate::reinforce::Tries;
@@ -85,6 +85,8 @@ pub struct Batch {
     pub target_tokens: usize,
     /// What guided alignment teaches, `[tgt_len, batch, src_len]`.
     guide: Option<Tensor<3>>,
+    /// How another model, which writes the source, aligns the pairs.
+    other: Option<Other>,
     /// What the cross-entropy of each real target token is multiplied by.
     weights: Option<Tensor<1>>,
 }
@@ -172,6 +174,7 @@ impl Batch {
             targets: integers(&words, device),
             real: integers(&real, device),
             guide: None,
+            other: None,
             weights: None,
         }
     }
@@ -183,6 +186,19 @@ impl Batch {
         let src_len = guide.len() / (tgt_len * batch);
         let guide = Tensor::from_data(TensorData::new(guide, [tgt_len, batch, src_len]), device);
         Self { guide: Some(guide), ..self }
+    }
+
+    /// With the alignments of another model, which writes the source: for each target position and each source position its weight, or
+    /// none where it tells nothing, `[tgt_len, batch, src_len]`, row by row.
+    pub fn agreeing(self, weights: &[Option<f32>], device: &Device) -> Self {
+        let [tgt_len, batch] = [self.previous.len(), self.padding.lengths().len()];
+        let other = Other::new(weights, [tgt_len, batch, weights.len() / (tgt_len * batch)], device);
+        Self { other: Some(other), ..self }
+    }
+
+    /// What its alignments are compared with.
+    fn examples(&self) -> Examples<'_> {
+        Examples { guide: self.guide.as_ref(), other: self.other.as_ref() }
     }
 
     /// With the cross-entropy of each sentence multiplied by a weight.
@@ -298,7 +314,7 @@ impl RnnSearch {
     ) -> Loss {
         let mut lookups = Lookups::default();
         let terms = &objective.alignment;
-        let wanted = terms.any(batch.guide.is_some());
+        let wanted = terms.any(batch.examples());
         let taught = self.teach(batch, config, wanted, &mut lookups, dropout.as_deref_mut(), draws);
         let [tgt_len, sentences, _] = taught.readout.dims();
         let readout = real_readout(taught.readout, batch, config, dropout);
@@ -312,10 +328,10 @@ impl RnnSearch {
         let (weight, bias) = (self.output_weight(), self.output_bias.val());
         let nats =
             output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing, batch.weights.clone());
-        let alignment = taught.alignments.filter(|_| wanted).map(|alignments| {
-            let guide = batch.guide.as_ref().filter(|_| terms.guided > 0.0);
-            terms.loss(&alignments, guide, &batch.source.padding.real().swap_dims(0, 1))
-        });
+        let alignment = taught
+            .alignments
+            .filter(|_| wanted)
+            .map(|alignments| terms.loss(&alignments, batch.examples(), &batch.source.padding.real().swap_dims(0, 1)));
         let loss = Loss { nats, alignment, penalty: None, lookups, reward: None };
         match (tries, self.attention.as_ref().and_then(Attention::hard)) {
             (Some(tries), Some(hard)) => tries.teach(loss, hard, &config.attention_options),
@@ -338,6 +354,11 @@ impl RnnSearch {
         let mut sums = vec![0.0; sentences];
         of_tokens.iter().enumerate().for_each(|(place, log_prob)| sums[place % sentences] += f64::from(*log_prob));
         sums
+    }
+
+    /// α of known targets, `[tgt_len, batch, src_len]`, 0 where the target is padding; none without attention.
+    pub fn alignments(&self, batch: &Batch, config: &ModelConfig) -> Option<Tensor<3>> {
+        self.teach(batch, config, true, &mut Lookups::default(), None, &[]).alignments
     }
 
     /// A batch where a share of the previous words are the model's own: see [`ScheduledSamplingConfig`].

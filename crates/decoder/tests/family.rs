@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
-use rnnsearch_config::{Attention, AttentionOptions, Decoder, Initialization, ModelConfig};
+use rnnsearch_config::{AgreementForm, Attention, AttentionOptions, Decoder, Initialization, ModelConfig};
 use rnnsearch_decoder::{
     AlignmentTerms, Batch, Gradient, ModelSettings, Objective, RnnSearch, Source, Values, load_parameters, parameters,
 };
@@ -14,7 +14,7 @@ const WORDS: usize = 12;
 const BOS: i32 = 2;
 const PAD: i32 = 0;
 
-const KINDS: [Attention; 16] = [
+const KINDS: [Attention; 17] = [
     Attention::Additive,
     Attention::NormedAdditive,
     Attention::Dot,
@@ -30,6 +30,7 @@ const KINDS: [Attention; 16] = [
     Attention::MultiHead,
     Attention::Hops,
     Attention::Sparsemax,
+    Attention::Coverage,
     Attention::None,
 ];
 
@@ -118,12 +119,19 @@ fn batch(pairs: &[(Vec<i32>, Vec<i32>)], device: &Device) -> Batch {
 }
 
 /// An objective with every term that asks something of the alignments.
-fn taught() -> Objective {
-    let alignment = AlignmentTerms { guided: 0.7, coverage: 0.4, doubly_stochastic: 0.3, entropy: 0.2 };
+fn taught(agreement_form: AgreementForm) -> Objective {
+    let alignment = AlignmentTerms {
+        guided: 0.7,
+        coverage: 0.4,
+        doubly_stochastic: 0.3,
+        entropy: 0.2,
+        agreement: 0.6,
+        agreement_form,
+    };
     Objective { smoothing: 0.1, alignment }
 }
 
-/// A batch where word i of each target is linked to word i of the source, if it has so many.
+/// A batch where word i of each target is linked to word i of the source, if it has so many, and another model tells most of its weights.
 fn guided(pairs: &[(Vec<i32>, Vec<i32>)], device: &Device) -> Batch {
     let longest = |side: fn(&(Vec<i32>, Vec<i32>)) -> usize| pairs.iter().map(side).max().unwrap();
     let (src_len, tgt_len) = (longest(|pair| pair.0.len()), longest(|pair| pair.1.len()));
@@ -131,7 +139,13 @@ fn guided(pairs: &[(Vec<i32>, Vec<i32>)], device: &Device) -> Batch {
     for (row, (source, target)) in pairs.iter().enumerate() {
         (0..source.len().min(target.len())).for_each(|i| guide[(i * pairs.len() + row) * src_len + i] = 1.0);
     }
-    batch(pairs, device).guided(guide, device)
+    let is_real = |i: usize, row: usize, j: usize| i < pairs[row].1.len() && j < pairs[row].0.len();
+    let weight = |place: usize| {
+        let (i, row, j) = (place / src_len / pairs.len(), place / src_len % pairs.len(), place % src_len);
+        (is_real(i, row, j) && (i + 2 * j) % 5 != 1).then(|| ((3 * i + 5 * j + row) % 7) as f32 / 6.0)
+    };
+    let other: Vec<Option<f32>> = (0..guide.len()).map(weight).collect();
+    batch(pairs, device).guided(guide, device).agreeing(&other, device)
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -226,8 +240,8 @@ fn the_general_loop_agrees_with_the_fused_kernels() {
         let batch = guided(&pairs(), &device);
         let random = || Dropout::new(3, 5);
         let losses = [
-            of_additive.loss(&batch, &additive, &taught(), Some(&mut random())),
-            of_concat.loss(&batch, &concat, &taught(), Some(&mut random())),
+            of_additive.loss(&batch, &additive, &taught(AgreementForm::Product), Some(&mut random())),
+            of_concat.loss(&batch, &concat, &taught(AgreementForm::Product), Some(&mut random())),
         ];
         let nats = losses.each_ref().map(|loss| values(loss.nats.clone())[0]);
         assert_close("loss", nats[1], nats[0]);
@@ -256,11 +270,12 @@ fn the_general_loop_agrees_with_the_fused_kernels() {
 fn gradients_are_the_slopes_of_the_loss() {
     let device = Device::flex().autodiff();
     let batch = guided(&pairs(), &device);
-    for mut config in configs() {
+    let forms = [AgreementForm::Product, AgreementForm::Difference].into_iter().cycle();
+    for (mut config, form) in configs().zip(forms) {
         (config.dropout.recurrent, config.dropout.hidden) = (0.2, 0.2);
         let loss = |model: &RnnSearch| {
             let mut dropout = (config.attention != Attention::Hard).then(|| Dropout::new(3, 5));
-            model.loss(&batch, &config, &taught(), dropout.as_mut())
+            model.loss(&batch, &config, &taught(form), dropout.as_mut())
         };
         let begin = model(&config, &device);
         let all = loud(&config);

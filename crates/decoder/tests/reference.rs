@@ -89,7 +89,8 @@ impl Case {
 
     /// That and every term that asks something of the alignments, with a guide in [`guided`](Self::guided).
     fn taught(&self) -> Objective {
-        let alignment = AlignmentTerms { guided: 0.7, coverage: 0.4, doubly_stochastic: 0.3, entropy: 0.2 };
+        let alignment =
+            AlignmentTerms { guided: 0.7, coverage: 0.4, doubly_stochastic: 0.3, entropy: 0.2, ..Default::default() };
         Objective { alignment, ..self.objective() }
     }
 

@@ -495,6 +495,7 @@ mod tests {
             Attention::MultiHead,
             Attention::Hops,
             Attention::Sparsemax,
+            Attention::Coverage,
         ] {
             assert!(attention.can_be_steered());
             let mut config = ModelConfig { attention, decoder_hidden: 34, attention_hidden: 8, ..kinds()[0].clone() };
@@ -502,6 +503,34 @@ mod tests {
             config.attention_options.window = 1;
             let plain = plain(&config);
             assert_steered(&sources, &search(&plain, &sources, &constraints, &options), begins);
+        }
+    }
+
+    /// What attention and input feeding know of the steps before goes with the hypotheses.
+    #[test]
+    fn what_was_found_is_what_is_forced() {
+        let sources = sentences(9, 1);
+        let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
+        let mut options = TranslateOptions::from(&TranslationConfig::default()).search;
+        (options.beam_size, options.max_ratio, options.max_extra) = (4, 1.5, 3);
+        for (attention, decoder, input_feeding) in [
+            (Attention::Coverage, Decoder::Gru, false),
+            (Attention::Coverage, Decoder::Conditional, true),
+            (Attention::Monotonic, Decoder::Gru, false),
+            (Attention::LocalM, Decoder::Conditional, false),
+        ] {
+            let plain = plain(&ModelConfig { attention, decoder, input_feeding, ..kinds()[0].clone() });
+            let found = search(&plain, &sources, &vec![&Constraints::default(); sources.len()], &options);
+            for (&source, hypothesis) in sources.iter().zip(&found).flat_map(|(s, all)| all.iter().map(move |h| (s, h)))
+            {
+                let target: Vec<u32> = hypothesis.ids.iter().copied().chain([EOS]).collect();
+                let forced = force(&plain, &[(source, &target)]).remove(0);
+                let told = hypothesis.token_log_probs.iter().zip(&forced.token_log_probs);
+                let looked = hypothesis.alignment.iter().flatten().zip(forced.alignment.iter().flatten());
+                for (found, forced) in told.chain(looked) {
+                    assert!(close(f64::from(*found), f64::from(*forced)), "{attention:?}: {found} {forced}");
+                }
+            }
         }
     }
 

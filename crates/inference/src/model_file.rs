@@ -11,7 +11,7 @@ use std::thread;
 
 use burn::tensor::Device;
 use memmap2::Mmap;
-use rnnsearch_config::{Attention, Config, DataConfig, TrainingConfig};
+use rnnsearch_config::{AlignmentConfig, Attention, Config, DataConfig, TrainingConfig};
 use rnnsearch_corpus::{Tokenizer, Vocabularies};
 use rnnsearch_decoder::{ModelSettings, RnnSearch, check_shapes, load_parameters, parameters};
 use rnnsearch_numeric::network::{Lasting, Parameter, Parameters};
@@ -352,7 +352,11 @@ fn model_path(path: &Path) -> Result<PathBuf, InferenceError> {
 /// A configuration without the paths of the machine it was trained on.
 fn portable(config: &Config) -> Config {
     let data = DataConfig { train: Vec::new(), validation: None, cache: None, ..config.data.clone() };
-    let training = TrainingConfig { from: None, grow_vocabulary: 0, ..config.training.clone() };
+    // What was agreed with is in the weights; how alignments are read is not.
+    let AlignmentConfig { agreement, agreement_form, .. } = AlignmentConfig::default();
+    let alignment =
+        AlignmentConfig { agree_with: None, agreement, agreement_form, ..config.training.alignment.clone() };
+    let training = TrainingConfig { from: None, grow_vocabulary: 0, alignment, ..config.training.clone() };
     Config { data, training, ..config.clone() }
 }
 

@@ -36,8 +36,8 @@ fn config() -> Config {
 /// A model of every kind of attention, in one decoder or another.
 fn family() -> Vec<Config> {
     use Attention::{
-        Additive, Concat, Cosine, Dot, General, Hard, Hops, LocalM, LocalP, Location, Monotonic, MultiHead, None,
-        NormedAdditive, ScaledDot, Sparsemax,
+        Additive, Concat, Cosine, Coverage, Dot, General, Hard, Hops, LocalM, LocalP, Location, Monotonic, MultiHead,
+        None, NormedAdditive, ScaledDot, Sparsemax,
     };
     let kinds = [
         Additive,
@@ -59,6 +59,8 @@ fn family() -> Vec<Config> {
         Additive,
         None,
         Additive,
+        Coverage,
+        Coverage,
     ];
     let of_kind = |(number, attention): (usize, Attention)| {
         let mut config = config();

@@ -75,11 +75,14 @@ pub(crate) struct Position {
     pub metrics_len: u64,
     /// A hash of what is trained on: the examples, and the tokenizers that they were made with.
     pub text: String,
+    /// A hash of the model whose alignments are agreed with, if there is one.
+    #[serde(default)]
+    pub opposite: Option<String>,
 }
 
 impl Position {
-    /// Before the first update, on what has this hash.
-    pub fn start(text: String) -> Self {
+    /// Before the first update, on what has these hashes.
+    pub fn start(text: String, opposite: Option<String>) -> Self {
         Self {
             update: 0,
             optimizer_updates: 0,
@@ -98,6 +101,7 @@ impl Position {
             window: Window::default(),
             metrics_len: 0,
             text,
+            opposite,
         }
     }
 }
@@ -446,7 +450,7 @@ mod tests {
             best: Some(best),
             window,
             averagings: 3,
-            ..Position::start("text".into())
+            ..Position::start("text".into(), Some("model".into()))
         };
         let average = Some(BTreeMap::from([("a".to_string(), (vec![2, 1], vec![0.5, -1.0]))]));
         Checkpoint { position, parameters, optimizer: OptimizerState { updates: update, averages }, average }

@@ -72,9 +72,49 @@ pub enum TrainingError {
         /// Its value in the model.
         found: String,
     },
-    /// The model to begin with would be deleted.
-    #[error("`{}`, which training.from begins with, is in the run folder that --overwrite deletes: use another --run folder", .0.display())]
-    FromItself(PathBuf),
+    /// A model that the training needs would be deleted.
+    #[error("`{}`, which {key} names, is in the run folder that --overwrite deletes: use another --run folder", model.display())]
+    FromItself {
+        /// The model.
+        model: PathBuf,
+        /// The setting that names it.
+        key: &'static str,
+    },
+    /// A model to agree with that translates the same way.
+    #[error(
+        "`{}` translates from `{}` to `{}`, as this training does: training.alignment.agree_with must name a model of the other direction",
+        model.display(), languages[0], languages[1]
+    )]
+    NotOpposite {
+        /// The model file or run folder.
+        model: PathBuf,
+        /// Its languages.
+        languages: [String; 2],
+    },
+    /// A model to agree with that has no alignments.
+    #[error("`{}` has no attention, so there are no alignments that training.alignment.agree_with could agree with: name another model", .0.display())]
+    NothingToAgreeWith(PathBuf),
+    /// A model to agree with whose tokens are others.
+    #[error(
+        "`{}`, which training.alignment.agree_with names, {} other tokens than this training {}. Train it on the same corpora, with the same          [tokenizer] and [data], only `source` and `target` exchanged in all settings; corpora with a `tag` need `tokenizer.joint = true`",
+        model.display(), verbs[0], verbs[1]
+    )]
+    OtherTokens {
+        /// The model file or run folder.
+        model: PathBuf,
+        /// What it does with these tokens, and what the training does with them.
+        verbs: [&'static str; 2],
+    },
+    /// The model to agree with is not what it was.
+    #[error(
+        "`{}`, which training.alignment.agree_with names, is another model than when checkpoint `{}` was made: put the old one back, or          begin another run with --from and these weights", model.display(), checkpoint.display()
+    )]
+    OtherOpposite {
+        /// The model file or run folder.
+        model: PathBuf,
+        /// The checkpoint folder.
+        checkpoint: PathBuf,
+    },
     /// There are not as many checkpoints as are to be averaged.
     #[error(
         "run folder `{}` has {found} checkpoints, not {asked}: average fewer, or train with training.keep_checkpoints = {asked}", run.display()

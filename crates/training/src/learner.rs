@@ -205,11 +205,13 @@ impl Add for Losses {
 
 /// The objective of the settings in an epoch, counted from 0.
 pub(crate) fn objective(training: &TrainingConfig, epoch: u64) -> Objective {
-    let AlignmentConfig { guided, guided_decay, coverage, doubly_stochastic, entropy, .. } = training.alignment;
+    let AlignmentConfig {
+        guided, guided_decay, coverage, doubly_stochastic, entropy, agreement, agreement_form, ..
+    } = training.alignment;
     let decayed = guided * guided_decay.powi(i32::try_from(epoch).unwrap_or(i32::MAX));
     Objective {
         smoothing: if training.minimum_risk.samples > 0 { 0.0 } else { training.label_smoothing },
-        alignment: AlignmentTerms { guided: decayed, coverage, doubly_stochastic, entropy },
+        alignment: AlignmentTerms { guided: decayed, coverage, doubly_stochastic, entropy, agreement, agreement_form },
     }
 }
 

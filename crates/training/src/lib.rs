@@ -16,6 +16,7 @@ mod learner;
 mod memory;
 mod notes;
 mod observer;
+mod opposite;
 mod optimizer;
 mod origin;
 mod rehearsal;

@@ -131,6 +131,11 @@ impl Memory {
         Self::new(config, parameters, largest, (dataset.bytes() + order) as u64)
     }
 
+    /// That and another model, of so many parameters, which does not learn.
+    pub fn beside(self, parameters: usize) -> Self {
+        Self { weights: self.weights + FLOAT * parameters as u64, ..self }
+    }
+
     /// All of it.
     pub fn total(&self) -> u64 {
         PROGRAM + self.weights + self.optimizer + self.update.max(self.checkpoint) + self.data

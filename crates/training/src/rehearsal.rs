@@ -144,6 +144,7 @@ fn attention(model: &ModelConfig) -> [f64; 2] {
         Attention::LocalP => [0.0, n * 2.0 * h + query + a],
         Attention::MultiHead => [2.0 * key, query + key],
         Attention::Hops => [key, query + (options.hops - 1) as f64 * key],
+        Attention::Coverage => [key + 2.0 * h, query],
         Attention::Additive
         | Attention::NormedAdditive
         | Attention::Concat

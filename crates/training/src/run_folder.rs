@@ -76,7 +76,7 @@ impl RunFolder {
         // Before anything is said of what is there: it may be in use.
         let lock = lock(path).inspect_err(|_| remove_folders(&made))?;
         match start {
-            Start::Overwrite if is_from(path, config) => Err(TrainingError::FromItself(path.into())),
+            Start::Overwrite => check_apart(path, config),
             Start::New if held_run => Err(TrainingError::RunExists(path.into())),
             Start::Resume => check_same(path, config),
             _ => Ok(()),
@@ -232,10 +232,18 @@ fn is_free(path: &Path) -> Result<bool, TrainingError> {
     Ok(disk::list(path)?.iter().all(|(name, _)| left(name)))
 }
 
-/// Whether the model that a training begins with is in a folder.
-fn is_from(path: &Path, config: &Config) -> bool {
-    let from = config.training.from.as_ref().and_then(|from| from.canonicalize().ok());
-    from.zip(path.canonicalize().ok()).is_some_and(|(from, path)| from.starts_with(path))
+/// Fails if a model that a training needs is in the folder.
+fn check_apart(path: &Path, config: &Config) -> Result<(), TrainingError> {
+    let training = &config.training;
+    let models = [("training.from", &training.from), ("training.alignment.agree_with", &training.alignment.agree_with)];
+    let is_inside = |model: &Path| {
+        model.canonicalize().ok().zip(path.canonicalize().ok()).is_some_and(|(model, path)| model.starts_with(path))
+    };
+    let named = models.into_iter().filter_map(|(key, model)| Some((key, model.as_ref()?)));
+    match named.into_iter().find(|(_, model)| is_inside(model)) {
+        Some((key, model)) => Err(TrainingError::FromItself { model: model.clone(), key }),
+        None => Ok(()),
+    }
 }
 
 /// What was learned so far is of use only to the same model on the same data.

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::prelude::*;
-use rnnsearch_config::Config;
-use rnnsearch_corpus::UNK;
+use rnnsearch_config::{Config, CorpusConfig, Reading};
+use rnnsearch_corpus::{Batch as PaddedBatch, Dataset, Pairs, UNK};
 use rnnsearch_decoder::{Values, parameters};
-use rnnsearch_inference::Model;
+use rnnsearch_inference::{Model, Translator};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::average_checkpoints;
 use crate::cache;
 use crate::disk::faults::{self, Fault};
+use crate::opposite::Opposite;
 use crate::{Ending, Observer, Outcome, Prepared, Progress, RunFolder, Start, TrainingError, ValidationReport, train};
 
 /// Twelve updates, four an epoch. Validations, checkpoints and lines of the log fall on different updates.
@@ -240,6 +241,141 @@ fn a_training_that_teaches_alignments_may_stop_too() {
     let expected = stop_after_any_update(&settings, 12);
     let told = expected.metrics.iter().filter(|line| line["alignment_loss"].as_f64().is_some_and(|loss| loss > 0.0));
     assert_eq!(told.count(), 2);
+}
+
+/// A model that writes the source of the usual corpus, trained with these settings.
+fn opposite(settings: &[&str]) -> Place {
+    let mut place = Place::new(settings);
+    for corpus in place.config.data.train.iter_mut().chain(&mut place.config.data.validation) {
+        std::mem::swap(&mut corpus.source, &mut corpus.target);
+    }
+    place.train(Start::New, None).unwrap();
+    place
+}
+
+fn agreeing_with(model: &Path) -> String {
+    format!("training.alignment.agree_with={model:?}")
+}
+
+#[test]
+fn a_training_that_agrees_may_stop_too() {
+    let opposite = opposite(&[]);
+    let agree = agreeing_with(&opposite.run());
+    let settings = [
+        &agree,
+        "training.alignment.agreement=0.5",
+        "training.alignment.read=next",
+        "training.accumulate=2",
+        "training.max_batch_tokens=10",
+        "training.max_epochs=6",
+    ];
+    let expected = stop_after_any_update(&settings, 12);
+    let told = expected.metrics.iter().filter(|line| line["alignment_loss"].is_f64());
+    assert_eq!(told.count(), 2);
+    let other = undisturbed(&[&settings[..], &["training.alignment.agreement_form=difference"]].concat());
+    assert!(other.model != expected.model);
+}
+
+/// Whatever step tells of a token in either model; padding and a tag are told nothing of.
+#[test]
+fn the_other_model_tells_of_a_batch_what_it_tells_when_forced() {
+    let mut place = Place::new(&[]);
+    let corpus = &mut place.config.data.train[0];
+    corpus.tag = Some("new".into());
+    std::mem::swap(&mut corpus.source, &mut corpus.target);
+    place.train(Start::New, None).unwrap();
+    let mut model = Model::load(&place.run()).unwrap();
+    let texts = [("ab", "dcdc"), ("babab", "c"), ("ba", "dd")];
+    let file = place.folder.path().join("texts.tsv");
+    fs::write(&file, texts.map(|(source, target)| format!("{source}\t{target}\n")).concat()).unwrap();
+    let vocabularies = model.vocabularies.clone();
+    let dataset = |tag: Option<&str>| {
+        let corpus = CorpusConfig { tsv: Some(file.clone()), tag: tag.map(str::to_owned), ..CorpusConfig::default() };
+        let pairs: Vec<_> = Pairs::open(std::slice::from_ref(&corpus)).unwrap().map(Result::unwrap).collect();
+        Dataset::for_validation(&pairs, &vocabularies, &corpus).unwrap()
+    };
+    for (here, there) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let reading = [Reading::Previous, Reading::Next];
+        model.config.training.alignment.read = reading[there];
+        let file = place.folder.path().join("other.safetensors");
+        model.save(&file).unwrap();
+        place.config.training.alignment.agree_with = Some(file);
+        place.config.training.alignment.read = reading[here];
+        let opposite = Opposite::load(&place.config, &Device::flex()).unwrap().unwrap();
+        opposite.check_tokens(&vocabularies).unwrap();
+        let translator = Translator::new(Model::load(opposite.path()).unwrap(), &Device::flex());
+        for (tags, dataset) in [(0, dataset(None)), (1, dataset(Some("new")))] {
+            let batch = PaddedBatch::new(&dataset, &[0, 1, 2]);
+            let told = opposite.alignments(&batch);
+            let (columns, src_len) = (batch.source.sequences(), batch.source.longest);
+            assert_eq!(told.len(), batch.target_out.longest * columns * src_len);
+            let mut seen = 0;
+            for (column, &index) in batch.indices.iter().enumerate() {
+                let (source, target) = texts[index as usize];
+                let forced = translator.force(&[(target, source)], 1).remove(0).1.unwrap();
+                for (j, row) in forced.rows().enumerate().take(forced.rows().count() - there) {
+                    for (i, expected) in row.iter().enumerate().take(row.len() - here) {
+                        let found = told[((i + here) * columns + column) * src_len + tags + j].unwrap();
+                        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+                        seen += 1;
+                    }
+                }
+            }
+            assert_eq!(told.iter().flatten().count(), seen, "something is told of what is not there");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_agreed_with_is_named() {
+    let back = opposite(&[]);
+    let agree = agreeing_with(&back.run());
+    let error = |settings: &[&str], start: Start| {
+        let mut place = Place::new(&[&[agree.as_str()], settings].concat());
+        place.train(start, None).unwrap_err().to_string()
+    };
+    let says = error(&["tokenizer.lowercase=true"], Start::New);
+    assert!(says.contains(" reads other tokens than this training writes. Train it on the same corpora"), "{says}");
+    let separate = ["tokenizer.joint=false", "tokenizer.kind=bpe", "tokenizer.vocabulary=262"];
+    let says = error(&separate, Start::New);
+    assert!(says.contains("other tokens"), "{says}");
+    // With vocabularies apart, the other direction has them exchanged.
+    let apart = opposite(&separate);
+    let mut place = Place::new(&[&separate[..], &[&agreeing_with(&apart.run())]].concat());
+    place.train(Start::New, None).unwrap();
+    let fixed = opposite(&["model.attention=none", "model.attention_hidden=256"]);
+    let mut place = Place::new(&[&agreeing_with(&fixed.run())]);
+    let says = place.train(Start::New, None).unwrap_err().to_string();
+    assert!(says.contains("has no attention"), "{says}");
+    let named = ["data.source_language=en", "data.target_language=fr"];
+    let mut same = Place::new(&named);
+    same.train(Start::New, None).unwrap();
+    let mut place = Place::new(&[&named[..], &[&agreeing_with(&same.run())]].concat());
+    let says = place.train(Start::New, None).unwrap_err().to_string();
+    assert!(says.contains("from `en` to `fr`, as this training does"), "{says}");
+    let missing = agreeing_with(&place.folder.path().join("none"));
+    Place::new(&[&missing]).train(Start::New, None).unwrap_err();
+
+    let mut place = Place::new(&[&agree]);
+    place.train(Start::New, Some(2)).unwrap();
+    let mut inside = Place::new(&[]);
+    inside.train(Start::New, None).unwrap();
+    inside.config.training.alignment.agree_with = Some(inside.run());
+    let says = inside.train(Start::Overwrite, None).unwrap_err().to_string();
+    assert!(says.contains("which training.alignment.agree_with names, is in the run folder"), "{says}");
+    // Another model in its place.
+    let other = opposite(&["training.seed=2"]);
+    fs::copy(other.run().join("model.safetensors"), back.run().join("model.safetensors")).unwrap();
+    let says = place.train(Start::Resume, None).unwrap_err().to_string();
+    assert!(says.contains("is another model than when checkpoint `"), "{says}");
+    // Wherever the same one is, and whoever has left it or takes it up.
+    place.config.training.alignment.agree_with = None;
+    place.train(Start::Resume, Some(4)).unwrap();
+    place.config.training.alignment.agree_with = Some(other.run());
+    place.train(Start::Resume, Some(6)).unwrap();
+    place.config.training.alignment.agree_with = Some(back.run());
+    place.train(Start::Resume, None).unwrap();
+    assert!(Model::load(&place.run()).unwrap().config.training.alignment.agree_with.is_none());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::gradients::Gradients;
 use crate::learner::{Learner, Lesson, Losses, clip, objective};
 use crate::memory::{Memory, available};
 use crate::notes::Notes;
+use crate::opposite::Opposite;
 use crate::optimizer::{Optimizer, Update};
 use crate::origin::first_network;
 use crate::risk::{self, Costs};
@@ -100,6 +101,7 @@ struct Trainer<'a> {
     vocabularies: Vocabularies,
     dataset: Dataset,
     bpe_dropout: Option<BpeDropout>,
+    opposite: Option<Opposite>,
     validation: Option<Validation>,
     learner: Learner,
     position: Position,
@@ -130,25 +132,31 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainingError> {
         let free = available().filter(|_| kernel_of(device) == Kernel::Fused);
         let mut notes = Notes { observer, lines: Vec::new() };
+        let opposite = Opposite::load(config, device)?;
         let Text { vocabularies, dataset, validation, hash } = Text::read(config, run, &mut notes)?;
+        opposite.as_ref().map_or(Ok(()), |opposite| opposite.check_tokens(&vocabularies))?;
+        let agreed = opposite.as_ref().map(|opposite| opposite.hash().to_owned());
         let tracked = device.clone().autodiff();
         let settings = Model::settings(config, &vocabularies);
         let found = resume(run, &mut notes)?;
         let place = found.as_ref().map(|(folder, _)| folder.clone());
-        let (learner, position) = match found {
+        let (learner, mut position) = match found {
             Some((folder, checkpoint)) if checkpoint.position.text != hash => {
                 return Err(TrainingError::OtherText(folder));
             }
             Some((folder, checkpoint)) => {
+                check_opposite(&checkpoint.position, opposite.as_ref(), &folder)?;
                 notes.add(format!("going on from update {}", checkpoint.position.update));
                 checkpoint.into_learner(RnnSearch::blank(&settings, &tracked), &config.training, &folder)?
             }
-            None => (beginner(&settings, config, &vocabularies, &tracked)?, Position::start(hash)),
+            None => (beginner(&settings, config, &vocabularies, &tracked)?, Position::start(hash, agreed.clone())),
         };
+        position.opposite = agreed;
         let bpe_dropout = BpeDropout::new(&vocabularies, config.training.bpe_dropout);
         let plan = BatchPlan::epoch(&dataset, &config.training, position.epoch.max(config.training.curriculum.epochs));
         let parameters = learner.model().num_params();
-        let memory = Memory::of(config, parameters, &dataset, &plan, bpe_dropout.as_ref());
+        let memory = Memory::of(config, parameters, &dataset, &plan, bpe_dropout.as_ref())
+            .beside(opposite.as_ref().map_or(0, Opposite::parameters));
         notes.detail(memory.to_string());
         notes.warn(free.and_then(|free| memory.warning(free)));
         run.begin(config, &vocabularies)?;
@@ -168,6 +176,7 @@ impl<'a> Trainer<'a> {
         });
         let mut trainer = Self {
             bpe_dropout,
+            opposite,
             config,
             run,
             device,
@@ -269,9 +278,13 @@ impl<'a> Trainer<'a> {
             parts.extend(more);
             tokens += of_targets;
         }
-        let tracked = &self.tracked;
+        let (tracked, opposite) = (&self.tracked, self.opposite.as_ref());
         let lessons = parts.into_iter().map(|(padded, costs)| {
             let batch = guided(to_device(&padded, tracked), &padded, training, tracked);
+            let batch = match opposite {
+                Some(opposite) => batch.agreeing(&opposite.alignments(&padded), tracked),
+                None => batch,
+            };
             Lesson { batch, costs }
         });
         let (objective, update) = (objective(training, self.position.epoch), self.position.update);
@@ -353,6 +366,7 @@ impl<'a> Trainer<'a> {
     /// Goes back to the last checkpoint that something finite came of, with a lower learning rate.
     fn go_back(&mut self) -> Result<(), TrainingError> {
         let Position { update, skipped, recoveries, slower, best, validations_since_best, .. } = self.position;
+        let opposite = self.position.opposite.clone();
         let recovery = &self.config.training.recovery;
         let diverged = TrainingError::Diverged { updates: skipped, update, recoveries };
         if recoveries >= recovery.attempts {
@@ -370,13 +384,13 @@ impl<'a> Trainer<'a> {
             }
             None if Checkpoint::newest_before(&checkpoints, u64::MAX, |_| ())?.is_none() => (
                 beginner(&settings, self.config, &self.vocabularies, &self.tracked)?,
-                Position::start(self.position.text.clone()),
+                Position::start(self.position.text.clone(), None),
             ),
             None => return Err(diverged),
         };
         let slower = slower * recovery.factor;
         // The best model is still the best, wherever the training is, and as many validations were no better.
-        let kept = Position { best, validations_since_best, is_best: false, ..position };
+        let kept = Position { best, validations_since_best, is_best: false, opposite, ..position };
         self.position = Position { recoveries: recoveries + 1, slower, ..kept };
         self.learner = learner;
         let text = format!(
@@ -505,6 +519,16 @@ fn guided(batch: Batch, padded: &PaddedBatch, training: &TrainingConfig, device:
     match padded.guide(later, training.alignment.guide_unlinked).filter(|_| training.alignment.guided > 0.0) {
         Some(guide) => batch.guided(guide, device),
         None => batch,
+    }
+}
+
+/// Fails if the model to agree with is not the one that a checkpoint was made with; one may be taken up, or left.
+fn check_opposite(position: &Position, now: Option<&Opposite>, folder: &Path) -> Result<(), TrainingError> {
+    match (now, &position.opposite) {
+        (Some(now), Some(then)) if now.hash() != then => {
+            Err(TrainingError::OtherOpposite { model: now.path().into(), checkpoint: folder.into() })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -66,6 +66,29 @@ fn such_a_model_is_used_like_any_other() {
     assert_fails(steered.arg(&run).write_stdin(pinned), 1, &["\"monotonic\"", "cannot be steered"]);
 }
 
+#[test]
+fn a_model_with_coverage_is_used_like_any_other() {
+    let (folder, config) = corpus();
+    let run = folder.path().join("coverage");
+    let settings = ["model.attention=coverage", "model.attention_options.max_fertility=3", "model.decoder=conditional"];
+    train(&config, &run, &settings, 20).assert().success();
+    let info = stdout(rnnsearch(["info"]).arg(&run));
+    assert!(info.contains("coverage, 16 units"), "{info}");
+    let text = "the cat sees a red book.\nthe dog likes a blue hat.\na bird wants a black boat.\n";
+    let translated = |options: &[&str]| stdout(rnnsearch(["translate"]).args(options).arg(&run).write_stdin(text));
+    let together = translated(&["--beam", "4", "--json"]);
+    assert_eq!(translated(&["--beam", "4", "--json", "--batch", "1"]), together);
+    let pinned = r#"{"text": "the cat sees a red book.", "pin": "0-0"}"#;
+    rnnsearch(["translate", "--jsonl"]).arg(&run).write_stdin(pinned).assert().success();
+    for form in ["float16", "int8"] {
+        let file = folder.path().join(form);
+        rnnsearch(["export", "-q", "--quantize", form]).arg(&run).arg(&file).assert().success();
+        assert_eq!(stdout(rnnsearch(["translate"]).arg(&file).write_stdin(text)).lines().count(), 3);
+    }
+    let mut other = train(&config, &folder.path().join("other"), &["model.attention_options.max_fertility=3"], 1);
+    assert_fails(&mut other, 2, &["only `coverage` has `max_fertility`"]);
+}
+
 /// It is trained by the fused kernels and translates by the packed network, in floats and in integers.
 #[test]
 fn a_layer_normalised_model_is_used_like_any_other() {

@@ -64,6 +64,43 @@ fn other_terms_are_told_and_learnt() {
     assert_eq!(losses(), [0.0; 0]);
 }
 
+/// Two directions look at the same, without links, and what was learnt so needs only itself.
+#[test]
+fn a_model_agrees_with_one_of_the_other_direction() {
+    let (folder, _) = corpus();
+    let place = |name: &str| folder.path().join(name);
+    let train = |run: &str, config: &str, settings: &[&str]| {
+        let mut train = rnnsearch(["train", "-q", "--overwrite", "--set", "training.log_every=30", "--run"]);
+        train.arg(place(run)).arg(place(config)).args(settings.iter().flat_map(|setting| ["--set", setting]));
+        train.assert().success();
+    };
+    let config = fs::read_to_string(place("tiny.toml")).unwrap();
+    let swapped = config.replace("en\"", "X\"").replace("fr\"", "en\"").replace("X\"", "fr\"");
+    fs::write(place("back.toml"), swapped).unwrap();
+    train("back", "back.toml", &[]);
+    let back = place("back");
+    let together = ["--no-balance", "--reverse", back.to_str().unwrap()];
+    train("run", "tiny.toml", &[]);
+    let apart = error_rate(folder.path(), &together);
+    // Paths of settings start at the configuration.
+    let agree = ["training.alignment.agree_with=back", "training.alignment.agreement=2"];
+    for form in ["difference", "product"] {
+        let form = format!("training.alignment.agreement_form={form}");
+        train("run", "tiny.toml", &[&agree[..], &[&form]].concat());
+        let metrics = fs::read_to_string(place("run/metrics.jsonl")).unwrap();
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let losses: Vec<f64> = lines.filter_map(|line| line["alignment_loss"].as_f64()).collect();
+        assert!(losses.len() == 12 && losses[0] - losses[11] > 0.1 * losses[0].abs(), "{losses:?}");
+    }
+    let agreed = error_rate(folder.path(), &together);
+    assert!(agreed < 0.95 * apart, "{agreed} {apart}");
+    fs::remove_dir_all(back).unwrap();
+    let text = "the cat sees a red book.\n";
+    assert_eq!(stdout(rnnsearch(["translate"]).arg(place("run")).write_stdin(text)).lines().count(), 1);
+    rnnsearch(["export"]).arg(place("run")).arg(place("alone.safetensors")).assert().success();
+    rnnsearch(["info"]).arg(place("alone.safetensors")).assert().success();
+}
+
 #[test]
 fn links_that_do_not_fit_are_named() {
     let (folder, _) = corpus();

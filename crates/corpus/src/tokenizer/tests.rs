@@ -187,6 +187,22 @@ fn the_same_text_gives_the_same_file() {
     }
 }
 
+/// So that models of the two directions of a corpus have the same tokens.
+#[test]
+fn the_other_direction_has_the_same_vocabularies() {
+    let swapped = PAIRS.map(|(source, target)| (target, source));
+    // One side of the text does not fill as many.
+    let separate = [300, 290, 90, 20, 30];
+    for ((kind, vocabulary), of_side) in KINDS.into_iter().zip(separate) {
+        for (joint, vocabulary) in [(true, vocabulary), (false, of_side)] {
+            let config = TokenizerConfig { kind, vocabulary, joint, ..Default::default() };
+            let [here, there] = [&PAIRS, &swapped].map(|pairs| Vocabularies::train_on(pairs, &config).unwrap());
+            assert!(here.source.to_json() == there.target.to_json(), "{kind:?}");
+            assert!(here.target.to_json() == there.source.to_json(), "{kind:?}");
+        }
+    }
+}
+
 #[test]
 fn lower_case_is_part_of_the_tokenizer() {
     let config = TokenizerConfig { vocabulary: 300, lowercase: true, ..Default::default() };

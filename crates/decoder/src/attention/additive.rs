@@ -41,9 +41,9 @@ impl Additive {
         query.matmul(self.query_weight.val())
     }
 
-    /// The energies of a query that is projected already.
-    pub fn projected_energies(&self, query: Tensor<2>, memory: &Memory) -> Tensor<2> {
-        additive_energies(query, memory.keys.clone(), self.energy_weight.val())
+    /// The energies of a query and of keys that are projected already.
+    pub fn projected_energies(&self, query: Tensor<2>, keys: Tensor<3>) -> Tensor<2> {
+        additive_energies(query, keys, self.energy_weight.val())
     }
 }
 
@@ -53,6 +53,6 @@ impl Score for Additive {
     }
 
     fn energies(&self, query: Tensor<2>, memory: &Memory) -> Tensor<2> {
-        self.projected_energies(self.project_query(query), memory)
+        self.projected_energies(self.project_query(query), memory.keys.clone())
     }
 }

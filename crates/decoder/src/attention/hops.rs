@@ -45,7 +45,7 @@ impl Kind for Hops {
     fn attend(&self, query: Tensor<2>, memory: &Memory, _past: &Past, _draw: Option<&Draw>) -> Attended {
         let mut query = self.additive.project_query(query);
         let look = |query: &Tensor<2>| {
-            let energies = self.additive.projected_energies(query.clone(), memory);
+            let energies = self.additive.projected_energies(query.clone(), memory.keys.clone());
             memory.read(softmax(energies + memory.bias.clone(), 1))
         };
         let mut attended = look(&query);

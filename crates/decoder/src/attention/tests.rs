@@ -23,9 +23,11 @@ fn vector<const N: usize>(values: [f32; N]) -> Param<Tensor<1>> {
 fn memory_of(kind: &dyn Kind, annotations: Vec<[f32; 2]>, real: usize) -> Memory {
     let src_len = annotations.len();
     let annotations = TensorData::new(annotations.concat(), [1, src_len, 2]);
-    let (keys, values) = kind.prepare(Tensor::from_data(annotations, &Device::flex()));
+    let annotations = Tensor::from_data(annotations, &Device::flex());
+    let fertilities = kind.fertilities(annotations.clone());
+    let (keys, values) = kind.prepare(annotations);
     let padding = Padding::new(&[real], src_len, &Device::flex());
-    Memory { keys, values, bias: padding.energy_bias(), real: padding.real().swap_dims(0, 1) }
+    Memory { keys, values, fertilities, bias: padding.energy_bias(), real: padding.real().swap_dims(0, 1) }
 }
 
 fn memory(kind: &dyn Kind) -> Memory {
@@ -133,7 +135,7 @@ fn windows_that_go_along() {
         // Beyond the end it stays at the last token.
         (9, [0.0, 0.0, 0.0, 0.5, 0.5, 0.0]),
     ] {
-        let past = Past { steps, alignment: None };
+        let past = Past { steps, ..Past::default() };
         assert_close(local.attend(query([1.0, 1.0]), &memory, &past, None).alignment, &expected);
     }
 }
@@ -183,7 +185,7 @@ fn positions_from_left_to_right() {
     let look = |offset: f32, before: Option<[f32; 3]>, noise: Option<[f32; 3]>| {
         let kind = monotonic(offset);
         let row = |values: [f32; 3]| Tensor::<2>::from_floats([values], &Device::flex());
-        let past = Past { steps: 0, alignment: before.map(row) };
+        let past = Past { alignment: before.map(row), ..Past::default() };
         let draw = noise.map(|noise| Draw::Noise(row(noise)));
         kind.attend(query([0.5, 7.0]), &memory(&kind), &past, draw.as_ref())
     };
@@ -227,6 +229,36 @@ fn several_hops() {
     let odds = 3f32.powf(2.0 * 0.5f32.tanh() / TANH_1);
     let (first, second) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
     assert_looks(&hops(2), [0.5, 7.0], &[first, second, 0.0], &[first, 2.0 * second]);
+}
+
+#[test]
+fn covered_words() {
+    // Φ_1 = 2 σ(ln 3) = 1½ and Φ_2 = 2 σ(0) = 1.
+    let kind = Coverage {
+        additive: additive(),
+        coverage_weight: matrix([[-2.0]]),
+        fertility_weight: matrix([[LN_3], [0.0]]),
+        max_fertility: 2.0,
+    };
+    let memory = memory(&kind);
+    assert_close(memory.fertilities.clone().unwrap().slice([0..1, 0..2]), &[1.5, 1.0]);
+    let look = |past: &Past| {
+        let attended = kind.attend(query([0.5, 7.0]), &memory, past, None);
+        let past = past.after(Some(attended.alignment.clone()));
+        (attended, past)
+    };
+    let (first, past) = look(&Past::default());
+    assert_close(first.alignment, &THREE_TO_ONE);
+    // C = [¾ / 1½, ¼ / 1] = [½, ¼]: v tanh(1 - 2 · ½) = 0 and v tanh(0 - 2 · ¼).
+    let odds = 3f32.powf(0.5f32.tanh() / TANH_1);
+    let weights = [odds / (1.0 + odds), 1.0 / (1.0 + odds), 0.0];
+    let (second, past) = look(&past);
+    assert_close(second.alignment, &weights);
+    assert_close(second.context, &[weights[0], 2.0 * weights[1]]);
+    let looked = [0.75 + weights[0], 0.25 + weights[1]];
+    let [one, two] = [1.0 - 2.0 * looked[0] / 1.5, -2.0 * looked[1]].map(|x| (LN_3 / TANH_1 * x.tanh()).exp());
+    let (third, _) = look(&past);
+    assert_close(third.alignment, &[one / (one + two), two / (one + two), 0.0]);
 }
 
 #[test]
