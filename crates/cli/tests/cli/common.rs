@@ -91,6 +91,8 @@ dropout.embedding = 0.1
 max_epochs = 12
 batch_size = 10
 log_every = 10
+# The same models on every processor: what so small ones learn from so little depends on every rounding.
+precision = "float32"
 
 [training.optimizer]
 learning_rate = 0.01
