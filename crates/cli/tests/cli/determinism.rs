@@ -119,10 +119,10 @@ fn precisions_agree() {
         };
         let (alone, threads) = (precision.name(), format!("{}-threads", precision.name()));
         let output = in_16_bits(alone, "1");
-        let has_instructions = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains(flag));
-        if !has_instructions {
+        if output.status.code() == Some(2) {
+            let has_instructions = fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpu| cpu.contains(flag));
+            assert!(!has_instructions || precision == Precision::Bfloat16, "a system may keep its tiles to itself");
             let told = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(output.status.code(), Some(2), "{told}");
             assert!(told.contains(precision.needs().unwrap()) && told.contains("\"float32\""), "{told}");
             assert!(!run(alone).exists(), "a training that cannot begin leaves nothing");
             continue;
