@@ -1,4 +1,4 @@
-//! Large products in bfloat16, whose tiles of 16 by 16 some processors multiply in one instruction (AMX).
+//! Products in bfloat16, whose tiles of 16 by 16 some processors multiply in one instruction (AMX).
 //!
 //! Both matrices are rounded to 8 significant bits, products and sums are 32-bit floats. The exponent has the range of 32-bit floats, so
 //! nothing needs scaling.

@@ -1,4 +1,4 @@
-//! In which numbers large products multiply.
+//! In which numbers products multiply.
 
 use std::cell::Cell;
 
@@ -33,7 +33,7 @@ pub fn resolved(precision: Precision) -> Precision {
     }
 }
 
-/// Runs something, and its large products in this precision: those that this thread asks for, whatever threads share them.
+/// Runs something, and its products in this precision: those that this thread asks for, whatever threads share them.
 ///
 /// # Panics
 ///
