@@ -241,6 +241,7 @@ mod tests {
     use rnnsearch_numeric::network::Parameter;
 
     use super::*;
+    use crate::forbidden::Forbidden;
     use crate::forced::force;
     use crate::search::search;
     use crate::steering::Steering;
@@ -372,8 +373,9 @@ mod tests {
         let engine = packed(vec![Network::new(&views.collect(), config.reset, false)]);
         let sources = sentences(11, 4);
         let sources: Vec<&[u32]> = sources.iter().map(Vec::as_slice).collect();
-        let forbidden =
-            Constraints { forbidden: vec![vec![700], vec![701]], prefix: vec![9, 12], ..Constraints::default() };
+        let units = Units::writing((0..words).map(|word| format!(" {word}").into_bytes()).collect());
+        let forbidden = Forbidden::new(["700", "701"], Arc::new(units));
+        let forbidden = Constraints { forbidden, prefix: vec![9, 12], ..Constraints::default() };
         let constraints: Vec<Constraints> =
             (0..11).map(|i| if i % 3 == 0 { forbidden.clone() } else { Constraints::default() }).collect();
         let constraints: Vec<&Constraints> = constraints.iter().collect();

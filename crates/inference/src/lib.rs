@@ -6,6 +6,7 @@
 mod consensus;
 mod decoding;
 mod error;
+mod forbidden;
 mod forced;
 mod glossary;
 mod join;
@@ -27,6 +28,7 @@ mod units;
 
 pub use consensus::agreement;
 pub use error::{InferenceError, RequestError};
+pub use forbidden::Forbidden;
 pub use forced::Forced;
 pub use glossary::{Glossary, GlossaryError};
 pub use markup::Markup;

@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use crate::forbidden::Forbidden;
 use crate::units::Units;
 
 /// The phrases that a translation must contain.
@@ -222,10 +223,10 @@ impl Required {
         numbered.flat_map(|(number, phrase)| phrase.spellings.iter().map(move |spelling| (number, spelling)))
     }
 
-    /// Whether to write a phrase is to write this.
-    pub(crate) fn must_write(&self, forbidden: &[u32]) -> bool {
-        let holds = |spelling: &Spelling| spelling.ids.windows(forbidden.len()).any(|part| part == forbidden);
-        !forbidden.is_empty() && self.phrases.iter().any(|phrase| phrase.spellings.iter().all(holds))
+    /// Whether to write a phrase is to write what is forbidden.
+    pub(crate) fn must_write(&self, forbidden: &Forbidden) -> bool {
+        let holds = |spelling: &Spelling| forbidden.comes_in(&spelling.ids);
+        self.phrases.iter().any(|phrase| phrase.spellings.iter().all(holds))
     }
 }
 
@@ -267,6 +268,8 @@ mod tests {
         let either = Required::new(vec![Phrase::new(vec![spelling(&[5]), spelling(&[6, 7, 8])])], Arc::default());
         assert_eq!(needed(&either, &[6, 7, 8]), [1, 1, 0]);
         assert_eq!(either.next_words(&either.start()), [5, 6]);
-        assert!(!either.must_write(&[5]) && required(&[&[4, 5, 6]]).must_write(&[5, 6]));
+        let words = || (0..9).map(|word| format!(" {word}").into_bytes()).collect();
+        let forbidden = |text: &str| Forbidden::new([text], Arc::new(Units::writing(words())));
+        assert!(!either.must_write(&forbidden("5")) && required(&[&[4, 5, 6]]).must_write(&forbidden("5 6")));
     }
 }

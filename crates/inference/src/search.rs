@@ -12,6 +12,7 @@ use rnnsearch_corpus::{BOS, EOS, PAD};
 use rnnsearch_numeric::network::{Need, Scores};
 
 use crate::decoding::{Decoding, Engine, Task};
+use crate::forbidden::Forbidden;
 use crate::forced::without_tag;
 use crate::ranking::{Ranking, coverage_of};
 use crate::required::{Progress, Required};
@@ -61,8 +62,8 @@ pub struct Diversity {
 pub struct Constraints {
     /// How it begins.
     pub prefix: Vec<u32>,
-    /// Sequences of words that must not come; not where they are part of the prefix.
-    pub forbidden: Vec<Vec<u32>>,
+    /// What must not come; not where it is part of the prefix.
+    pub forbidden: Forbidden,
     /// Words that are for sources alone: tags.
     pub unwritten: Vec<u32>,
     /// What must come. Where both cannot be, this goes before what must not.
@@ -530,8 +531,7 @@ impl<'s> Beam<'s> {
             return banned;
         }
         let words = self.words_of(parent);
-        let ends_so = forbidden.iter().filter_map(|sequence| sequence.split_last());
-        banned.extend(ends_so.filter(|(_, before)| words.ends_with(before)).map(|(last, _)| *last));
+        banned.extend(forbidden.after(&words));
         if n > 0 && words.len() >= n {
             let before = &words[words.len() + 1 - n..];
             banned.extend(words.windows(n).filter(|ngram| ngram.starts_with(before)).map(|ngram| ngram[n - 1]));
@@ -641,11 +641,12 @@ fn take_turns(candidates: &mut Vec<Candidate>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
+    use std::sync::{Arc, LazyLock};
 
     use rnnsearch_config::TranslationConfig;
 
     use super::*;
+    use crate::units::Units;
 
     fn scores(rows: &[&[f32]]) -> Scores {
         let normalizers = vec![0.0; rows.len()];
@@ -769,7 +770,9 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_does_not_come() {
-        let constraints = Constraints { forbidden: vec![vec![5], vec![4, 6]], ..FREE.clone() };
+        let words = ["", "", "", "", " four", " five", " six", " seven"].map(|word| word.as_bytes().to_vec());
+        let forbidden = Forbidden::new(["five", "four six"], Arc::new(Units::writing(words.to_vec())));
+        let constraints = Constraints { forbidden, ..FREE.clone() };
         let options = SearchOptions { no_repeat_ngram: 2, max_ratio: 9.0, ..options(1) };
         let mut beam = Beam::new(&[7, 8], &constraints, &options);
         // In the order of their probability: 5, 6, 4, 7.

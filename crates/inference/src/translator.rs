@@ -11,6 +11,7 @@ use rnnsearch_corpus::{Decoded, EOS, Encoded, UNK, Vocabularies};
 
 use crate::consensus::order;
 use crate::decoding::Engine;
+use crate::forbidden::Forbidden;
 use crate::forced::{force, without_tag};
 use crate::required::{Phrase, Required};
 use crate::search::{Watch, search, search_watched};
@@ -117,7 +118,7 @@ pub struct Request {
     pub text: String,
     /// How the translation begins; empty for any way.
     pub prefix: String,
-    /// Phrases that must not come in it, as the model's tokens.
+    /// Phrases that must not come in it, as words of the text.
     pub forbidden: Vec<String>,
     /// Phrases that must come in it, as words of the text.
     pub required: Vec<Demand>,
@@ -243,8 +244,8 @@ impl Translator {
         }
         self.check_links(request, options)?;
         let required = self.required(phrases);
-        match self.forbidden(request).find(|(_, ids)| required.must_write(ids)) {
-            Some((phrase, _)) => Err(RequestError::Contradiction { phrase: phrase.clone() }),
+        match self.forbidden(request).find(|phrase| required.must_write(&self.as_forbidden([*phrase]))) {
+            Some(phrase) => Err(RequestError::Contradiction { phrase: phrase.clone() }),
             None => Ok(()),
         }
     }
@@ -454,15 +455,19 @@ impl Translator {
         Arc::clone(self.units.get_or_init(|| Arc::new(Units::new(&self.vocabularies.target))))
     }
 
-    /// The phrases that must not come, with the words of each.
-    fn forbidden<'r>(&'r self, request: &'r Request) -> impl Iterator<Item = (&'r String, Vec<u32>)> {
-        let phrases = request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty());
-        phrases.map(|phrase| (phrase, self.vocabularies.target.encode_ids(phrase)))
+    /// The phrases that must not come.
+    fn forbidden<'r>(&self, request: &'r Request) -> impl Iterator<Item = &'r String> + use<'r> {
+        request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty())
+    }
+
+    fn as_forbidden<'r>(&self, phrases: impl IntoIterator<Item = &'r String>) -> Forbidden {
+        let mut phrases = phrases.into_iter().map(|phrase| self.vocabularies.target.normalize(phrase)).peekable();
+        if phrases.peek().is_none() { Forbidden::default() } else { Forbidden::new(phrases, self.units()) }
     }
 
     /// What a request asks of each piece of a text, given their places in it.
     fn constraints(&self, request: &Request, pieces: &[Range<usize>]) -> Vec<Constraints> {
-        let forbidden: Vec<Vec<u32>> = self.forbidden(request).map(|(_, ids)| ids).collect();
+        let forbidden = self.as_forbidden(self.forbidden(request));
         let mut phrases: Vec<Vec<Phrase>> = vec![Vec::new(); pieces.len()];
         let known = self.phrases(request).filter_map(|(place, phrase)| Some((place, phrase.ok()?)));
         let without_place = request.required.iter().filter(|demand| demand.place.is_none()).count();

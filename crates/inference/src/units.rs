@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 use rnnsearch_config::TokenizerKind;
-use rnnsearch_corpus::{EOS, Tokenizer, UNK};
+use rnnsearch_corpus::{BOS, EOS, PAD, Tokenizer, UNK};
 
 use crate::required::{Phrase, Spelling};
 
@@ -20,6 +20,10 @@ pub struct Units {
     blank: Vec<bool>,
     /// Whether it is a byte, which may be a part of any character.
     bytes: Vec<bool>,
+    /// What it writes, see [`Units::text`].
+    written: Vec<Vec<u8>>,
+    /// All words, in the order of what they write.
+    in_order: Vec<u32>,
 }
 
 impl Units {
@@ -27,6 +31,7 @@ impl Units {
     pub fn new(tokenizer: &Tokenizer) -> Self {
         let (kind, ids) = (tokenizer.kind(), 0..tokenizer.vocab_size() as u32);
         let text = |id| tokenizer.token(id).unwrap_or_default();
+        let written = ids.clone().map(|id| written(kind, id, &text(id))).collect();
         Self {
             continues: ids.clone().map(|id| id != EOS && continues(kind, id, &text(id))).collect(),
             begins: ids
@@ -35,7 +40,15 @@ impl Units {
                 .collect(),
             blank: ids.clone().map(|id| is_all_blank(&shown(&text(id)))).collect(),
             bytes: ids.map(|id| byte_of(&text(id)).is_some()).collect(),
+            ..Self::writing(written)
         }
+    }
+
+    /// Units of which only this is known: what they write.
+    pub(crate) fn writing(written: Vec<Vec<u8>>) -> Self {
+        let mut in_order: Vec<u32> = (0..written.len() as u32).collect();
+        in_order.sort_by_key(|&id| &written[id as usize]);
+        Self { written, in_order, ..Self::default() }
     }
 
     /// Units of which only this is known: before which of them a blank comes.
@@ -57,6 +70,33 @@ impl Units {
     /// Whether this word is a byte, which may be a part of any character.
     pub(crate) fn is_byte(&self, word: u32) -> bool {
         self.bytes.get(word as usize).copied().unwrap_or(false)
+    }
+
+    /// All words.
+    pub(crate) fn all(&self) -> std::ops::Range<u32> {
+        0..self.written.len() as u32
+    }
+
+    /// The text of some words, which begins with a blank; blanks of any kind are one blank.
+    pub(crate) fn text(&self, words: &[u32]) -> Vec<u8> {
+        let mut text = vec![b' '];
+        for &byte in words.iter().flat_map(|&word| self.written(word)) {
+            if byte != b' ' || !text.ends_with(b" ") {
+                text.push(byte);
+            }
+        }
+        text
+    }
+
+    /// What a word adds to a text.
+    pub(crate) fn written(&self, word: u32) -> &[u8] {
+        self.written.get(word as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The words that write something that begins so.
+    pub(crate) fn beginning_with<'u>(&'u self, start: &'u [u8]) -> impl Iterator<Item = u32> + 'u {
+        let first = self.in_order.partition_point(|&word| self.written(word) < start);
+        self.in_order[first..].iter().copied().take_while(move |&word| self.written(word).starts_with(start))
     }
 
     /// Whether a blank comes before this word.
@@ -121,6 +161,32 @@ fn continues(kind: TokenizerKind, id: u32, token: &str) -> bool {
     }
     let text = if kind == TokenizerKind::Wordpiece { token.strip_prefix("##").unwrap_or(token) } else { token };
     text.chars().next().is_some_and(is_word_character)
+}
+
+/// What a word adds to a text, blanks as one blank.
+fn written(kind: TokenizerKind, id: u32, token: &str) -> Vec<u8> {
+    if [PAD, BOS, EOS].contains(&id) {
+        return Vec::new();
+    }
+    if id == UNK {
+        return format!("{}{token}", if hides_words(kind) { " " } else { "" }).into_bytes();
+    }
+    if let Some(byte) = byte_of(token) {
+        return vec![if byte.is_ascii_whitespace() { b' ' } else { byte }];
+    }
+    let text = if kind == TokenizerKind::Wordpiece { token.strip_prefix("##").unwrap_or(token) } else { token };
+    with_single_blanks(text).into_bytes()
+}
+
+/// A text with one space for all blanks in a row.
+pub(crate) fn with_single_blanks(text: &str) -> String {
+    let mut single = String::new();
+    for c in text.chars().map(|c| if is_blank(c) { ' ' } else { c }) {
+        if c != ' ' || !single.ends_with(' ') {
+            single.push(c);
+        }
+    }
+    single
 }
 
 /// A phrase as the model can write it: any of `alternatives`, which have blanks neither at their ends nor two in a row. The text

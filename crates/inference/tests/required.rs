@@ -1,4 +1,6 @@
-//! Phrases that must come: on small models with random weights, whatever else is asked.
+//! Phrases that must come, or must not: on small models with random weights, whatever else is asked.
+
+use std::slice;
 
 use burn::tensor::Device;
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +18,14 @@ const TEXT: [(&str, &str); 6] = [
     ("the houses sleep", "les maisons dorment"),
     ("a cat is small", "un chat est petit"),
     ("is the cat red ?", "le chat est-il rouge ?"),
+];
+
+const KINDS: [TokenizerKind; 5] = [
+    TokenizerKind::Bpe,
+    TokenizerKind::Unigram,
+    TokenizerKind::Char,
+    TokenizerKind::Wordlevel,
+    TokenizerKind::Wordpiece,
 ];
 
 /// A model with opinions, however wrong.
@@ -101,14 +111,8 @@ fn occurrences_are_of_whole_words() {
 #[test]
 fn every_phrase_comes() {
     let mut random = Random(ChaCha8Rng::seed_from_u64(5));
-    let kinds = [
-        TokenizerKind::Bpe,
-        TokenizerKind::Unigram,
-        TokenizerKind::Char,
-        TokenizerKind::Wordlevel,
-        TokenizerKind::Wordpiece,
-    ];
-    let mut translators: Vec<Translator> = kinds.iter().zip(1..).map(|(&kind, seed)| translator(kind, seed)).collect();
+    let mut translators: Vec<Translator> =
+        KINDS.into_iter().zip(1..).map(|(kind, seed)| translator(kind, seed)).collect();
     let members = vec![model(TokenizerKind::Bpe, 7), model(TokenizerKind::Bpe, 8)];
     translators.push(Translator::ensemble(members, &Device::flex()));
     let (mut sets, mut phrases) = (0, 0);
@@ -144,6 +148,39 @@ fn every_phrase_comes() {
         }
     }
     assert!(phrases > 2000, "{phrases}");
+}
+
+/// With random weights words are spelled in odd ways.
+#[test]
+fn no_phrase_comes_that_is_forbidden() {
+    let mut random = Random(ChaCha8Rng::seed_from_u64(9));
+    let (mut came, mut unlike) = (0, 0);
+    for (kind, seed) in KINDS.into_iter().zip(1..) {
+        let translator = translator(kind, seed);
+        for _ in 0..60 {
+            // What takes the place of an unknown word is not the model's.
+            let options = TranslateOptions { replace_unknown: false, ..random.options() };
+            let plain = Request::from(random.of(&TEXT).0);
+            // What comes by itself is what to forbid.
+            let text = translator.translate_as(&[plain.clone()], &options).remove(0).candidates.remove(0).text;
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let mut forbidden = vec![random.phrase(), random.phrase()];
+            if !words.is_empty() {
+                let first = random.below(words.len());
+                forbidden.push(words[first..words.len().min(first + 1 + random.below(2))].join(" "));
+            }
+            let request = Request { forbidden, ..plain };
+            let is_known = |phrase: &&String| !phrase.contains(char::REPLACEMENT_CHARACTER);
+            for candidate in &translator.translate_as(slice::from_ref(&request), &options)[0].candidates {
+                for phrase in request.forbidden.iter().filter(is_known) {
+                    came += occurrences(&text, phrase);
+                    assert_eq!(occurrences(&candidate.text, phrase), 0, "{kind:?} {request:?}: {}", candidate.text);
+                }
+                unlike += usize::from(candidate.text != text);
+            }
+        }
+    }
+    assert!(came > 100 && unlike > 100, "{came} {unlike}");
 }
 
 #[test]

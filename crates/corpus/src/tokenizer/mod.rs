@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use rnnsearch_config::TokenizerKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokenizers::{Model, ModelWrapper};
+use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer};
 
 pub use decode::Decoded;
 use decode::Piece;
@@ -206,6 +206,16 @@ impl Tokenizer {
         let character = |c: char| self.inner.get_model().token_to_id(c.encode_utf8(&mut [0; 4]));
         let characters = self.text_of(id).and_then(|text| text.chars().map(character).collect());
         characters.unwrap_or_else(|| vec![id])
+    }
+
+    /// A text in the form that its tokens have: in Unicode normal form C, in lower case where the vocabulary is.
+    pub fn normalize(&self, text: &str) -> String {
+        let mut normalized = NormalizedString::from(text);
+        let normalizer = self.inner.get_normalizer().expect("there always is one");
+        normalizer.normalize(&mut normalized).expect(ANY_TEXT);
+        let normalized = normalized.get();
+        let before = usize::from(pipeline::marks_spaces(self.kind) && !text.is_empty());
+        normalized[before..].to_owned()
     }
 
     /// Encodes a text, with the place of every token in it.

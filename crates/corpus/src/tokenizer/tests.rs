@@ -61,6 +61,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
 
     #[test]
+    fn texts_have_the_form_of_their_tokens(text in any_text()) {
+        for (kind, _) in KINDS {
+            prop_assert_eq!(tokenizer(kind).normalize(&text), nfc(&text));
+        }
+    }
+
+    #[test]
     fn any_text_survives_encoding(text in any_text()) {
         for kind in [TokenizerKind::Bpe, TokenizerKind::Unigram] {
             let tokenizer = tokenizer(kind);

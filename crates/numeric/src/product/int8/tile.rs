@@ -13,6 +13,7 @@ pub(super) const HIGHEST: usize = 8;
 
 /// Instructions that sum products of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the others are of x86-64"))]
 pub(super) enum Dots {
     Portable,
     Avx2,
