@@ -162,7 +162,7 @@ fn no_phrase_comes_that_is_forbidden() {
             let options = TranslateOptions { replace_unknown: false, ..random.options() };
             let plain = Request::from(random.of(&TEXT).0);
             // What comes by itself is what to forbid.
-            let text = translator.translate_as(&[plain.clone()], &options).remove(0).candidates.remove(0).text;
+            let text = translator.translate_as(slice::from_ref(&plain), &options).remove(0).candidates.remove(0).text;
             let words: Vec<&str> = text.split_whitespace().collect();
             let mut forbidden = vec![random.phrase(), random.phrase()];
             if !words.is_empty() {
