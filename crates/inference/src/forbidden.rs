@@ -65,15 +65,19 @@ impl Phrase {
         let mut words = self.held_by.clone();
         for begun in (0..self.text.len()).filter(|&begun| self.is_begun(text, begun)) {
             let rest = &self.text[begun..];
-            words.extend(units.beginning_with(rest).filter(|&word| self.may_end(&units.written(word)[rest.len()..])));
+            words.extend(self.ended_by(rest, units));
             // Two blanks are as one.
             if text.ends_with(b" ") {
-                let rest = [b" ", rest].concat();
-                let words_with_blank = units.beginning_with(&rest);
-                words.extend(words_with_blank.filter(|&word| self.may_end(&units.written(word)[rest.len()..])));
+                words.extend(self.ended_by(&[b" ", rest].concat(), units));
             }
         }
         words
+    }
+
+    /// The words that begin with the rest of the phrase.
+    fn ended_by(&self, rest: &[u8], units: &Units) -> Vec<u32> {
+        let ends = |word: &u32| self.may_end(&units.written(*word)[rest.len()..]);
+        units.beginning_with(rest).filter(ends).collect()
     }
 
     /// Whether it stands in a text, at this byte or after it.

@@ -244,7 +244,7 @@ impl Translator {
         }
         self.check_links(request, options)?;
         let required = self.required(phrases);
-        match self.forbidden(request).find(|phrase| required.must_write(&self.as_forbidden([*phrase]))) {
+        match request.forbidden.iter().find(|phrase| required.must_write(&self.forbidden(slice::from_ref(phrase)))) {
             Some(phrase) => Err(RequestError::Contradiction { phrase: phrase.clone() }),
             None => Ok(()),
         }
@@ -455,19 +455,14 @@ impl Translator {
         Arc::clone(self.units.get_or_init(|| Arc::new(Units::new(&self.vocabularies.target))))
     }
 
-    /// The phrases that must not come.
-    fn forbidden<'r>(&self, request: &'r Request) -> impl Iterator<Item = &'r String> + use<'r> {
-        request.forbidden.iter().filter(|phrase| !phrase.trim().is_empty())
-    }
-
-    fn as_forbidden<'r>(&self, phrases: impl IntoIterator<Item = &'r String>) -> Forbidden {
-        let mut phrases = phrases.into_iter().map(|phrase| self.vocabularies.target.normalize(phrase)).peekable();
-        if phrases.peek().is_none() { Forbidden::default() } else { Forbidden::new(phrases, self.units()) }
+    fn forbidden(&self, phrases: &[String]) -> Forbidden {
+        let normal = phrases.iter().map(|phrase| self.vocabularies.target.normalize(phrase));
+        if phrases.is_empty() { Forbidden::default() } else { Forbidden::new(normal, self.units()) }
     }
 
     /// What a request asks of each piece of a text, given their places in it.
     fn constraints(&self, request: &Request, pieces: &[Range<usize>]) -> Vec<Constraints> {
-        let forbidden = self.as_forbidden(self.forbidden(request));
+        let forbidden = self.forbidden(&request.forbidden);
         let mut phrases: Vec<Vec<Phrase>> = vec![Vec::new(); pieces.len()];
         let known = self.phrases(request).filter_map(|(place, phrase)| Some((place, phrase.ok()?)));
         let without_place = request.required.iter().filter(|demand| demand.place.is_none()).count();
