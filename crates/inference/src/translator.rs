@@ -244,7 +244,11 @@ impl Translator {
         }
         self.check_links(request, options)?;
         let required = self.required(phrases);
-        match request.forbidden.iter().find(|phrase| required.must_write(&self.forbidden(slice::from_ref(phrase)))) {
+        if required.is_empty() {
+            return Ok(());
+        }
+        let contradicts = |phrase: &&String| required.must_write(&self.forbidden(slice::from_ref(phrase)));
+        match request.forbidden.iter().find(contradicts) {
             Some(phrase) => Err(RequestError::Contradiction { phrase: phrase.clone() }),
             None => Ok(()),
         }
