@@ -209,6 +209,39 @@ proptest! {
     }
 
     #[test]
+    fn paired_packed_products(m in prop::sample::select(vec![1usize, 2, 15, 16, 17, 33, 65]), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: bool, add: bool) {
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
+        let b_at = |i: usize, j: usize| f64::from(if transposed { b[j * k + i] } else { b[i * n + j] });
+        let packed = Packed::paired(weight);
+        let mut found = c.clone();
+        let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
+        let write = if add { Write::Add } else { Write::Set };
+        packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
+        for i in 0..m {
+            for j in 0..n {
+                let terms = (0..k).map(|l| f64::from(a[i * k + l]) * b_at(l, j));
+                let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
+                let before = if add { f64::from(c[i * n + j]) } else { 0.0 };
+                close(found[i * n + j], sum + before, 1e-6, f64::from(packed.error()) * size);
+            }
+        }
+        // A row alone has the same bits, and so have some of its columns; those of the weight are near the ones it is made of.
+        let last = &rows[m - 1..];
+        let mut alone = c[(m - 1) * n..].to_vec();
+        packed.multiply_shared(true, last, &mut [&mut alone[..]], write);
+        prop_assert_eq!(&alone[..], &found[(m - 1) * n..]);
+        packed.multiply(last, &mut [&mut alone[..]], Write::Set);
+        let columns: Vec<usize> = (0..n).filter(|j| j % 5 != 1).collect();
+        let mut taken = Vec::new();
+        packed.multiply_columns(last[0], &columns, |j, product| taken.push((j, product)));
+        prop_assert_eq!(taken, columns.iter().map(|&j| (j, alone[j])).collect::<Vec<_>>());
+        packed.for_each_column(|j, column| {
+            column.iter().enumerate().for_each(|(l, &found)| close(found, b_at(l, j), 2f64.powi(-16), 0.0));
+        });
+    }
+
+    #[test]
     fn large_products_of_blocks(m in size(), k in size(), n in size(), from in 0usize..3, add: bool) {
         let (a, b, c) = (numbers(k * (m + 3), 1), numbers(k * n, 2), numbers(m * (n + 2), 3));
         let mut found = c.clone();

@@ -40,7 +40,7 @@ impl Screen {
             let place = &mut integers[j * k..(j + 1) * k];
             scales.push(vector::to_integers(column, place));
             let part = &mut errors[j / PART];
-            *part = part.or(ErrorBound::of(column, place, scales[j], bias[j]));
+            *part = part.or(ErrorBound::of(weight.error(), column, place, scales[j], bias[j]));
         });
         Self { weight: Int8::new(k, integers.chunks_exact(k).zip(scales)), errors }
     }
@@ -108,15 +108,19 @@ fn length(squares: f32, k: usize) -> f32 {
 }
 
 impl ErrorBound {
-    /// Of a column, its integers with their scale, and its bias.
-    fn of(column: &[f32], integers: &[i8], scale: f32, bias: f32) -> Self {
+    /// Of a column whose products are off by a part `error`, its integers with their scale, and its bias.
+    fn of(error: f32, column: &[f32], integers: &[i8], scale: f32, bias: f32) -> Self {
         let k = column.len();
         let exact = length(vector::dot(column, column), k);
         let off = length(vector::square_distance(column, integers, scale), k);
         let coarse = exact + off;
-        // What a sum of 32-bit floats is off from what it stands for: half a unit in the last place a term, and twice that to be sure.
-        let sums = (k + 8) as f32 * f32::EPSILON * (exact + coarse);
-        Self { readout: off + sums, rounding: coarse, bias: 4.0 * f32::EPSILON * bias.abs() }
+        // Numbers that are too small for what multiplies may count for nothing.
+        let lost = 4.0 * k as f32 * f32::MIN_POSITIVE;
+        Self {
+            readout: off + error * (exact + coarse),
+            rounding: coarse,
+            bias: 4.0 * f32::EPSILON * bias.abs() + lost,
+        }
     }
 
     /// The larger of two.
@@ -181,15 +185,18 @@ mod tests {
 
     #[test]
     fn the_best_are_those_of_all_logits_to_the_last_bit() {
-        for instructions in Instructions::all() {
+        let as_it_is = |instructions| move |matrix: Matrix| Packed::with(instructions, matrix);
+        let mut ways: Vec<Box<dyn Fn(Matrix) -> Packed>> = vec![Box::new(Packed::paired)];
+        ways.extend(Instructions::all().map(|instructions| Box::new(as_it_is(instructions)) as Box<_>));
+        for (way, pack) in ways.into_iter().enumerate() {
             for (k, n, count) in [(1, 200, 2), (7, 131, 2), (64, 1000, 4), (100, 999, 15), (33, 64, 1)] {
                 let weight = numbers(k * n, k as u64);
-                let weight = Packed::with(instructions, Matrix::new(&weight, k, n));
-                for scale in [0.0, 1e-30, 1e-3, 1.0, 1e20] {
+                let weight = pack(Matrix::new(&weight, k, n));
+                for scale in [0.0, 1e-36, 1e-30, 1e-3, 1.0, 1e20] {
                     let units: Vec<f32> = numbers(9 * k, n as u64).iter().map(|x| x * scale).collect();
                     let bias: Vec<f32> = numbers(n, 3).iter().map(|x| x * scale * 0.1).collect();
                     let [exact, screened] = both(&weight, &bias, &units, count);
-                    assert!(exact == screened, "{instructions:?}, {k} by {n}, {scale}");
+                    assert!(exact == screened, "way {way}, {k} by {n}, {scale}");
                 }
             }
         }
@@ -199,7 +206,7 @@ mod tests {
     fn few_words_are_left() {
         let (k, n) = (256, 8000);
         let (weight, units) = (numbers(k * n, 1), numbers(k, 2));
-        let weight = Packed::new(Matrix::new(&weight, k, n));
+        let weight = Packed::paired(Matrix::new(&weight, k, n));
         let screen = Screen::new(&weight, &vec![0.0; n]);
         let (mut logits, mut maxima) = (vec![0.0; n], vec![0.0; n / PART]);
         let rows = [&units[..]];
@@ -227,12 +234,12 @@ mod tests {
         }
         weight[7] = f32::NAN;
         weight[150] = f32::INFINITY;
-        let weight = Packed::new(Matrix::new(&weight, k, n));
+        let ways = [Packed::new, Packed::paired].map(|pack| pack(Matrix::new(&weight, k, n)));
         let mut units: Vec<f32> = (0..3 * k).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
         units[k] = f32::NAN;
         units[2 * k] = -1.0;
-        for count in 1..=5 {
-            let [exact, screened] = both(&weight, &vec![0.5; n], &units, count);
+        for (weight, count) in ways.iter().flat_map(|weight| (1..=5).map(move |count| (weight, count))) {
+            let [exact, screened] = both(weight, &vec![0.5; n], &units, count);
             assert_eq!(exact, screened, "{count}");
             assert!(exact[1].is_empty() && exact[2].len() == count);
         }

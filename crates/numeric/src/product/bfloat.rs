@@ -4,6 +4,7 @@
 //! nothing needs scaling.
 
 mod pack;
+mod pair;
 pub(super) mod tile;
 
 use std::ops::Range;
@@ -11,7 +12,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Matrix, Target, Write};
-use pack::{Layout, pack_rows, pack_tile};
+use pack::{Layout, Piece, pack_rows, pack_tile};
+pub(crate) use pair::{ERROR as PAIR_ERROR, Pair, PairRows};
 use tile::{Configured, SIDE, Sums, TILE_DEPTH, Tile};
 
 /// The lines (rows of A, columns of B) of a panel: two tiles.
@@ -34,7 +36,7 @@ impl Left {
     ///
     /// If this process has no AMX, see [`is_available`](super::is_available).
     pub(crate) fn new(a: Matrix) -> Self {
-        Self(Panels::new(a, Layout::Lines))
+        Self(Panels::new(a, (Layout::Lines, Piece::High)))
     }
 
     /// Writes C ← A B for some panels of B, or adds it, on this thread; rows of C lie `stride` apart.
@@ -68,7 +70,7 @@ impl Right {
     ///
     /// If this process has no AMX, see [`is_available`](super::is_available).
     pub(crate) fn shared(b: Matrix) -> Self {
-        Self(Panels::shared(b.transposed(), Layout::Pairs))
+        Self(Panels::shared(b.transposed(), (Layout::Pairs, Piece::High)))
     }
 
     /// Rounds B, on this thread.
@@ -77,7 +79,7 @@ impl Right {
     ///
     /// As for [`Self::shared`].
     pub(crate) fn new(b: Matrix) -> Self {
-        Self(Panels::new(b.transposed(), Layout::Pairs))
+        Self(Panels::new(b.transposed(), (Layout::Pairs, Piece::High)))
     }
 
     /// Writes A B to a target, or adds it there, on all threads.
@@ -87,7 +89,7 @@ impl Right {
     /// As for [`multiply`](super::multiply).
     pub(super) unsafe fn multiply(&self, a: Matrix, c: Target, write: Write) {
         // SAFETY: as the caller promises.
-        unsafe { multiply(&Panels::shared(a, Layout::Lines), &self.0, c, write) }
+        unsafe { multiply(&Panels::shared(a, (Layout::Lines, Piece::High)), &self.0, c, write) }
     }
 
     /// Writes C ← A B, or adds it, for rows `a` of k elements and rows `c` of n, on this thread.
@@ -97,13 +99,13 @@ impl Right {
         let (mut packed, mut sums) = (Vec::new(), Sums::default());
         for (a, c) in a.chunks(PANEL).zip(c.chunks_mut(PANEL)) {
             // SAFETY: a processor with AMX has these instructions.
-            unsafe { pack_rows(a, b.steps, &mut packed) };
+            unsafe { pack_rows(a, b.steps, Piece::High, &mut packed) };
             for (j, column) in (0..b.lines).step_by(PANEL).enumerate() {
                 for depth in 0..b.depths().max(1) {
                     let b = b.panel(depth, j);
                     let from = packed.len().min(depth * STEPS * STEP);
                     let write = if depth == 0 { Write::Set } else { Write::Add };
-                    sums.multiply(&configured, &packed[from..from + b.len()], b, a.len(), write);
+                    sums.multiply(&configured, [(&packed[from..from + b.len()], b)], a.len(), write);
                 }
                 let columns = column..b.lines.min(column + PANEL);
                 for (c, sums) in c.iter_mut().zip(sums.rows()) {
@@ -168,8 +170,7 @@ unsafe fn multiply_group(a: &Panels, b: &Panels, rows: Range<usize>, columns: Ra
         for i in rows.clone() {
             for j in columns.clone() {
                 let tile = Tile {
-                    a: a.panel(depth, i),
-                    b: b.panel(depth, j),
+                    term: (a.panel(depth, i), b.panel(depth, j)),
                     rows: PANEL.min(a.lines - i * PANEL),
                     columns: PANEL.min(b.lines - j * PANEL),
                 };
@@ -184,10 +185,14 @@ unsafe fn multiply_group(a: &Panels, b: &Panels, rows: Range<usize>, columns: Ra
 /// 32 numbers, or 16 pairs: a row of a tile.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-pub(super) struct Line(#[allow(dead_code, reason = "read by the tile instructions")] [u16; 32]);
+pub(super) struct Line([u16; 32]);
 
 impl Line {
     const ZERO: Self = Self([0; 32]);
+
+    fn number(self, i: usize) -> f32 {
+        f32::from_bits(u32::from(self.0[i]) << 16)
+    }
 }
 
 /// The lines of two tiles, a panel's at one step of their depth.
@@ -207,17 +212,17 @@ pub(super) struct Panels {
 
 impl Panels {
     /// Rounds a matrix, on this thread; lines are filled up with zeros to whole panels, and sums to whole tiles.
-    fn new(matrix: Matrix, layout: Layout) -> Self {
-        Self::packed(matrix, layout, |parts, pack| (0..parts).for_each(pack))
+    fn new(matrix: Matrix, form: (Layout, Piece)) -> Self {
+        Self::packed(matrix, form, |parts, pack| (0..parts).for_each(pack))
     }
 
     /// The same on all threads.
-    fn shared(matrix: Matrix, layout: Layout) -> Self {
-        Self::packed(matrix, layout, |parts, pack| (0..parts).into_par_iter().for_each(pack))
+    fn shared(matrix: Matrix, form: (Layout, Piece)) -> Self {
+        Self::packed(matrix, form, |parts, pack| (0..parts).into_par_iter().for_each(pack))
     }
 
     /// Rounds a matrix in parts, all of which `run` must pack.
-    fn packed(matrix: Matrix, layout: Layout, run: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) -> Self {
+    fn packed(matrix: Matrix, form: (Layout, Piece), run: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) -> Self {
         /// The panels that are rounded together: rows of what is stored across them are read in longer runs.
         const GROUP: usize = 8;
         assert!(tile::is_available() && matrix.is_within());
@@ -233,7 +238,7 @@ impl Panels {
                 for panel in first..panels.min(first + GROUP) {
                     // SAFETY: there is room for all panels, and a part has its own at its steps to itself; the processor has the
                     // instructions (asserted).
-                    unsafe { places.pack(place(panel, step), matrix, layout, panel, step) };
+                    unsafe { places.pack(place(panel, step), matrix, form, panel, step) };
                 }
             }
         });
@@ -277,12 +282,12 @@ impl Places {
     /// # Safety
     ///
     /// The processor must have AVX512-BF16; there must be room for a step at `place`, and nobody else may write there.
-    unsafe fn pack(self, place: usize, matrix: Matrix, layout: Layout, panel: usize, step: usize) {
+    unsafe fn pack(self, place: usize, matrix: Matrix, form: (Layout, Piece), panel: usize, step: usize) {
         for half in 0..2 {
             // SAFETY: a tile of this step, as the caller promises.
             unsafe {
                 let target = &mut *self.0.add(place + half * SIDE).cast();
-                pack_tile(matrix, panel * PANEL + half * SIDE, step * TILE_DEPTH, layout, target);
+                pack_tile(matrix, panel * PANEL + half * SIDE, step * TILE_DEPTH, form, target);
             }
         }
     }

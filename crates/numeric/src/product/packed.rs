@@ -10,6 +10,9 @@ use super::tile::{SQUARE, lanes, portable_term, sum_tile, transpose};
 use super::{Matrix, Write};
 use crate::{Instructions, Precision, vector};
 
+#[cfg(target_arch = "x86_64")]
+const ROUNDED: &str = "a rounded weight does not have the columns it was made of";
+
 /// The widest panel of any instruction set.
 const WIDEST: usize = 48;
 
@@ -60,6 +63,8 @@ enum Form {
     },
     #[cfg(target_arch = "x86_64")]
     Bfloat(bfloat::Right),
+    #[cfg(target_arch = "x86_64")]
+    Pair(bfloat::Pair),
 }
 
 impl Packed {
@@ -82,6 +87,16 @@ impl Packed {
             }
             _ => Self::new(weight),
         }
+    }
+
+    /// Packs a weight in pairs of bfloat16, of 16 significant bits together, where products in bfloat16 are fast enough for that (see
+    /// [`is_available`](super::is_available)); else as it is.
+    pub fn paired(weight: Matrix) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if super::is_available(Precision::Bfloat16) {
+            return Self { form: Form::Pair(bfloat::Pair::new(weight)), k: weight.rows, n: weight.columns };
+        }
+        Self::new(weight)
     }
 
     /// Packs a weight for these instructions.
@@ -114,14 +129,7 @@ impl Packed {
     ///
     /// If the shapes do not fit.
     pub fn multiply(&self, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
-        self.check(a, c);
-        match &self.form {
-            Form::Float { elements, instructions } => {
-                self.panels(elements, *instructions).for_each(|panel| panel.multiply(a, c, write));
-            }
-            #[cfg(target_arch = "x86_64")]
-            Form::Bfloat(weight) => weight.multiply_rows(a, c, write),
-        }
+        self.multiply_shared(false, a, c, write);
     }
 
     /// As [`multiply`](Self::multiply); if `shared` is set each thread has some columns: for few rows, of which there are not enough
@@ -132,15 +140,25 @@ impl Packed {
     /// If the shapes do not fit.
     pub fn multiply_shared(&self, shared: bool, a: &[&[f32]], c: &mut [&mut [f32]], write: Write) {
         self.check(a, c);
-        #[cfg(target_arch = "x86_64")]
-        let Form::Float { elements, instructions } = &self.form else { return self.multiply(a, c, write) };
-        #[cfg(not(target_arch = "x86_64"))]
-        let Form::Float { elements, instructions } = &self.form;
-        let panels: Vec<Panel> = self.panels(elements, *instructions).collect();
-        let columns: Vec<Range<usize>> = panels.iter().map(|panel| panel.columns.clone()).collect();
-        share_columns(shared, self.k * self.n, &columns, c, |panel, columns, c| {
-            Panel { columns, ..panels[panel] }.multiply(a, c, write);
-        });
+        let size = self.k * self.n;
+        match &self.form {
+            Form::Float { elements, instructions } => {
+                let panels: Vec<Panel> = self.panels(elements, *instructions).collect();
+                let columns: Vec<Range<usize>> = panels.iter().map(|panel| panel.columns.clone()).collect();
+                share_columns(shared, size, &columns, c, |panel, columns, c| {
+                    Panel { columns, ..panels[panel] }.multiply(a, c, write);
+                });
+            }
+            #[cfg(target_arch = "x86_64")]
+            Form::Bfloat(weight) => weight.multiply_rows(a, c, write),
+            #[cfg(target_arch = "x86_64")]
+            Form::Pair(weight) => {
+                let (a, columns) = (bfloat::PairRows::new(a), weight.panels().collect::<Vec<_>>());
+                share_columns(shared, size, &columns, c, |panel, columns, c| {
+                    weight.multiply(panel, &a, &columns, c, write);
+                });
+            }
+        }
     }
 
     /// Gives `take` the product of a row `a` with each of some columns, which rise: the same bits as that with all.
@@ -150,12 +168,38 @@ impl Packed {
     /// If the row does not fit, there is no such column, or the weight is rounded.
     pub fn multiply_columns(&self, a: &[f32], columns: &[usize], mut take: impl FnMut(usize, f32)) {
         assert_eq!(a.len(), self.k, "rows have k elements");
+        #[cfg(target_arch = "x86_64")]
+        if let Form::Pair(weight) = &self.form {
+            let a = bfloat::PairRows::new(&[a]);
+            let panel_of = |column: &usize| column / bfloat::PANEL;
+            return columns.chunk_by(|one, other| panel_of(one) == panel_of(other)).for_each(|columns| {
+                let products = weight.multiply_row(panel_of(&columns[0]), &a);
+                columns.iter().for_each(|&column| take(column, products[column % bfloat::PANEL]));
+            });
+        }
         let (mut rest, mut panels) = (columns, self.float_panels());
         while let [column, others @ ..] = rest {
             let panel = panels.find(|panel| panel.columns.end > *column).expect("there is such a column");
             let own = 1 + others.iter().take_while(|other| **other < panel.columns.end).count();
             rest[..own].iter().for_each(|&column| take(column, panel.product(a, column)));
             rest = &rest[own..];
+        }
+    }
+
+    /// How far a product may be off, at most, as a part of the lengths of its row and its column.
+    ///
+    /// # Panics
+    ///
+    /// If the weight is rounded.
+    pub fn error(&self) -> f32 {
+        // A sum of 32-bit floats is off by half a unit in the last place a term; that twice, to be sure.
+        let sums = (self.k + 8) as f32 * f32::EPSILON;
+        match &self.form {
+            Form::Float { .. } => sums,
+            #[cfg(target_arch = "x86_64")]
+            Form::Bfloat(_) => panic!("{ROUNDED}"),
+            #[cfg(target_arch = "x86_64")]
+            Form::Pair(_) => 3.0 * sums + bfloat::PAIR_ERROR,
         }
     }
 
@@ -166,6 +210,13 @@ impl Packed {
     /// If the weight is rounded.
     pub fn for_each_column(&self, mut take: impl FnMut(usize, &[f32])) {
         let mut column = vec![0.0; self.k];
+        #[cfg(target_arch = "x86_64")]
+        if let Form::Pair(weight) = &self.form {
+            return (0..self.n).for_each(|j| {
+                weight.column(j, &mut column);
+                take(j, &column);
+            });
+        }
         for panel in self.float_panels() {
             for j in panel.columns.clone() {
                 column.iter_mut().zip(panel.column(j)).for_each(|(copy, element)| *copy = *element);
@@ -183,7 +234,7 @@ impl Packed {
         match &self.form {
             Form::Float { elements, instructions } => self.panels(elements, *instructions),
             #[cfg(target_arch = "x86_64")]
-            Form::Bfloat(_) => panic!("a rounded weight does not have the columns it was made of"),
+            Form::Bfloat(_) | Form::Pair(_) => panic!("{ROUNDED}"),
         }
     }
 

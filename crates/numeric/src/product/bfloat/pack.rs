@@ -15,6 +15,15 @@ pub(super) enum Layout {
     Pairs,
 }
 
+/// Which of the numbers in 16 bits a number becomes whose sum is near it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// The nearest to it.
+    High,
+    /// The nearest to what the first leaves.
+    Low,
+}
+
 /// Rounds 16 rows of a matrix from a row and a column on, beyond its end zeros.
 ///
 /// # Safety
@@ -25,7 +34,7 @@ pub(super) unsafe fn pack_tile(
     matrix: Matrix,
     line: usize,
     from: usize,
-    layout: Layout,
+    (layout, piece): (Layout, Piece),
     target: &mut [MaybeUninit<Line>; SIDE],
 ) {
     let Matrix { data, rows, columns, row_stride, column_stride } = matrix;
@@ -34,9 +43,9 @@ pub(super) unsafe fn pack_tile(
     // SAFETY: the tile lies within the matrix where it is read from there, and the scratch is as large as a tile.
     let (stored, tile) = unsafe {
         if is_whole && column_stride == 1 {
-            (Layout::Lines, read_lines(data[start..].as_ptr(), row_stride))
+            (Layout::Lines, read_lines(data[start..].as_ptr(), row_stride, piece))
         } else if is_whole && row_stride == 1 {
-            (Layout::Pairs, read_pairs(data[start..].as_ptr(), column_stride))
+            (Layout::Pairs, read_pairs(data[start..].as_ptr(), column_stride, piece))
         } else {
             let mut scratch = [0.0; SIDE * TILE_DEPTH];
             for (row, scratch) in (line..rows).zip(scratch.chunks_exact_mut(TILE_DEPTH)) {
@@ -44,7 +53,7 @@ pub(super) unsafe fn pack_tile(
                     *scratch = data[row * row_stride + column * column_stride];
                 }
             }
-            (Layout::Lines, read_lines(scratch.as_ptr(), TILE_DEPTH))
+            (Layout::Lines, read_lines(scratch.as_ptr(), TILE_DEPTH, piece))
         }
     };
     let tile = if stored == layout { tile } else { transpose(tile) };
@@ -60,7 +69,7 @@ pub(super) unsafe fn pack_tile(
 ///
 /// The processor must have AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, target: &mut Vec<Line>) {
+pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, piece: Piece, target: &mut Vec<Line>) {
     debug_assert!(rows.len() <= STEP);
     target.resize(steps * STEP, Line::ZERO);
     if !rows.len().is_multiple_of(SIDE) {
@@ -75,7 +84,7 @@ pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, target: &mut Vec<L
             unsafe {
                 let low = _mm512_maskz_loadu_ps(mask(0), numbers.as_ptr());
                 let high = _mm512_maskz_loadu_ps(mask(16), numbers.as_ptr().wrapping_add(16));
-                _mm512_store_si512((&raw mut step[line]).cast(), bits(_mm512_cvtne2ps_pbh(high, low)));
+                _mm512_store_si512((&raw mut step[line]).cast(), round(low, high, piece));
             }
         }
     }
@@ -87,14 +96,14 @@ pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, target: &mut Vec<L
 ///
 /// 16 rows of 32 numbers must be there.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn read_lines(from: *const f32, stride: usize) -> [__m512i; SIDE] {
+unsafe fn read_lines(from: *const f32, stride: usize, piece: Piece) -> [__m512i; SIDE] {
     std::array::from_fn(|line| {
         // SAFETY: as the caller promises.
         let (low, high) = unsafe {
             let line = from.add(line * stride);
             (_mm512_loadu_ps(line), _mm512_loadu_ps(line.add(16)))
         };
-        bits(_mm512_cvtne2ps_pbh(high, low))
+        round(low, high, piece)
     })
 }
 
@@ -104,7 +113,7 @@ unsafe fn read_lines(from: *const f32, stride: usize) -> [__m512i; SIDE] {
 ///
 /// 32 rows of 16 numbers must be there.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn read_pairs(from: *const f32, stride: usize) -> [__m512i; SIDE] {
+unsafe fn read_pairs(from: *const f32, stride: usize, piece: Piece) -> [__m512i; SIDE] {
     const TURNS: [u16; 32] = {
         let mut turns = [0; 32];
         let mut i = 0;
@@ -122,13 +131,29 @@ unsafe fn read_pairs(from: *const f32, stride: usize) -> [__m512i; SIDE] {
             let row = from.add(2 * pair * stride);
             (_mm512_loadu_ps(row), _mm512_loadu_ps(row.add(stride)))
         };
-        _mm512_permutexvar_epi16(turns, bits(_mm512_cvtne2ps_pbh(second, first)))
+        _mm512_permutexvar_epi16(turns, round(first, second, piece))
     })
 }
 
-fn bits(numbers: __m512bh) -> __m512i {
+/// Rounds 32 numbers.
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn round(first: __m512, second: __m512, piece: Piece) -> __m512i {
+    let rounded = match piece {
+        Piece::High => _mm512_cvtne2ps_pbh(second, first),
+        Piece::Low => _mm512_cvtne2ps_pbh(rest(second), rest(first)),
+    };
     // SAFETY: both are 64 bytes of which any bits are a value.
-    unsafe { std::mem::transmute(numbers) }
+    unsafe { std::mem::transmute::<__m512bh, __m512i>(rounded) }
+}
+
+/// What rounding leaves of numbers: of such as are infinite or no number nothing.
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn rest(numbers: __m512) -> __m512 {
+    // SAFETY: both are 32 bytes of which any bits are a value.
+    let rounded = unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(numbers)) };
+    let rounded = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(rounded)));
+    let is_finite = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(rounded), _mm512_set1_ps(f32::INFINITY));
+    _mm512_maskz_sub_ps(is_finite, numbers, rounded)
 }
 
 /// Exchanges rows and columns of 16 by 16 pairs.

@@ -86,12 +86,12 @@ impl Drop for Configured {
     }
 }
 
+/// A panel of lines and one of pairs, equally long, whose product is a term of a sum.
+pub(super) type Term<'t> = (&'t [Line], &'t [Line]);
+
 /// A part of C, and what it is the product of.
 pub(super) struct Tile<'t> {
-    /// A panel of lines.
-    pub a: &'t [Line],
-    /// A panel of pairs.
-    pub b: &'t [Line],
+    pub term: Term<'t>,
     /// Of the panel's lines, those that C has as rows.
     pub rows: usize,
     /// Those that C has as columns.
@@ -112,10 +112,10 @@ impl Tile<'_> {
         write: Write,
         Sums(sums): &mut Sums,
     ) {
-        assert_eq!(self.a.len(), self.b.len());
+        let terms = Terms::new([self.term]);
         if self.rows == PANEL && self.columns == PANEL {
             // SAFETY: as the caller promises.
-            return unsafe { sum(configured, self.a, self.b, c, stride, write) };
+            return unsafe { sum(configured, &terms, c, stride, write) };
         }
         let sums = sums.as_mut_ptr().cast::<f32>();
         // What is added to takes the same way into the sums as in a whole tile: the bits are the same.
@@ -124,7 +124,7 @@ impl Tile<'_> {
             for row in (0..self.rows).filter(|_| write == Write::Add) {
                 std::ptr::copy_nonoverlapping(c.add(row * stride), sums.add(row * PANEL), self.columns);
             }
-            sum(configured, self.a, self.b, sums, PANEL, write);
+            sum(configured, &terms, sums, PANEL, write);
             for row in 0..self.rows {
                 std::ptr::copy_nonoverlapping(sums.add(row * PANEL), c.add(row * stride), self.columns);
             }
@@ -143,16 +143,22 @@ impl Default for Sums {
 }
 
 impl Sums {
-    /// Sets the first rows, as many as asked for, to the product of two panels, or adds it.
-    pub(super) fn multiply(&mut self, configured: &Configured, a: &[Line], b: &[Line], rows: usize, write: Write) {
-        assert_eq!(a.len(), b.len());
+    /// Sets the first rows, as many as asked for, to the sum of some products of two panels, or adds it.
+    pub(super) fn multiply<const N: usize>(
+        &mut self,
+        configured: &Configured,
+        terms: [Term; N],
+        rows: usize,
+        write: Write,
+    ) {
+        let terms = Terms::new(terms);
         let sums = self.0.as_mut_ptr().cast();
         // SAFETY: there is room for the product.
         unsafe {
             if rows <= SIDE {
-                sum_half(configured, a, b, sums, PANEL, write);
+                sum_half(configured, &terms, sums, PANEL, write);
             } else {
-                sum(configured, a, b, sums, PANEL, write);
+                sum(configured, &terms, sums, PANEL, write);
             }
         }
     }
@@ -162,12 +168,32 @@ impl Sums {
     }
 }
 
-/// The product of whole panels: two tiles by two, four sums in registers.
+/// Where the panels of some products lie, as the instructions read it.
+struct Terms<'t, const N: usize> {
+    panels: [[*const Line; 2]; N],
+    /// The steps of each.
+    steps: usize,
+    _panels: std::marker::PhantomData<&'t Line>,
+}
+
+impl<'t, const N: usize> Terms<'t, N> {
+    /// # Panics
+    ///
+    /// If the panels are not equally long.
+    fn new(terms: [Term<'t>; N]) -> Self {
+        let lines = terms.first().map_or(0, |(a, _)| a.len());
+        assert!(terms.iter().all(|(a, b)| a.len() == lines && b.len() == lines), "panels are equally long");
+        let panels = terms.map(|(a, b)| [a.as_ptr(), b.as_ptr()]);
+        Self { panels, steps: lines / PANEL, _panels: std::marker::PhantomData }
+    }
+}
+
+/// The sum of some products of whole panels: two tiles by two, four sums in registers.
 ///
 /// # Safety
 ///
 /// C must have 32 rows and columns, which nobody else reads or writes.
-unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize, write: Write) {
+unsafe fn sum<const N: usize>(_: &Configured, terms: &Terms<N>, c: *mut f32, stride: usize, write: Write) {
     // SAFETY: the registers are configured; A and B are read from end to end, a step of two tiles each at a time, and C is as the
     // caller promises.
     unsafe {
@@ -185,9 +211,16 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
             "tilezero tmm2",
             "tilezero tmm3",
             "3:",
-            "test {steps}, {steps}",
-            "jz 5f",
+            "test {all}, {all}",
+            "jz 6f",
+            "cmp {terms}, {end}",
+            "je 6f",
             "4:",
+            "mov {a}, [{terms}]",
+            "mov {b}, [{terms} + 8]",
+            "add {terms}, 16",
+            "mov {steps}, {all}",
+            "5:",
             "tileloadd tmm4, [{a} + {row}]",
             "tileloadd tmm6, [{b} + {row}]",
             "tileloadd tmm7, [{b} + {row} + {TILE}]",
@@ -199,8 +232,10 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
             "add {a}, 2 * {TILE}",
             "add {b}, 2 * {TILE}",
             "dec {steps}",
-            "jnz 4b",
-            "5:",
+            "jnz 5b",
+            "cmp {terms}, {end}",
+            "jne 4b",
+            "6:",
             "tilestored [{c} + {stride}], tmm0",
             "tilestored [{c} + {stride} + {ROW}], tmm1",
             "tilestored [{below} + {stride}], tmm2",
@@ -208,9 +243,12 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
             TILE = const TILE,
             ROW = const ROW,
             add = in(reg) usize::from(write == Write::Add),
-            steps = inout(reg) a.len() / PANEL => _,
-            a = inout(reg) a.as_ptr() => _,
-            b = inout(reg) b.as_ptr() => _,
+            all = in(reg) terms.steps,
+            terms = inout(reg) terms.panels.as_ptr() => _,
+            end = in(reg) terms.panels.as_ptr_range().end,
+            steps = out(reg) _,
+            a = out(reg) _,
+            b = out(reg) _,
             row = in(reg) ROW,
             c = in(reg) c,
             below = in(reg) c.wrapping_add(SIDE * stride),
@@ -227,7 +265,7 @@ unsafe fn sum(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize
 /// # Safety
 ///
 /// C must have 16 rows and 32 columns, which nobody else reads or writes.
-unsafe fn sum_half(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize, write: Write) {
+unsafe fn sum_half<const N: usize>(_: &Configured, terms: &Terms<N>, c: *mut f32, stride: usize, write: Write) {
     // SAFETY: as in `sum`.
     unsafe {
         asm!(
@@ -240,9 +278,16 @@ unsafe fn sum_half(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: 
             "tilezero tmm0",
             "tilezero tmm1",
             "3:",
-            "test {steps}, {steps}",
-            "jz 5f",
+            "test {all}, {all}",
+            "jz 6f",
+            "cmp {terms}, {end}",
+            "je 6f",
             "4:",
+            "mov {a}, [{terms}]",
+            "mov {b}, [{terms} + 8]",
+            "add {terms}, 16",
+            "mov {steps}, {all}",
+            "5:",
             "tileloadd tmm4, [{a} + {row}]",
             "tileloadd tmm6, [{b} + {row}]",
             "tileloadd tmm7, [{b} + {row} + {TILE}]",
@@ -251,16 +296,21 @@ unsafe fn sum_half(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: 
             "add {a}, 2 * {TILE}",
             "add {b}, 2 * {TILE}",
             "dec {steps}",
-            "jnz 4b",
-            "5:",
+            "jnz 5b",
+            "cmp {terms}, {end}",
+            "jne 4b",
+            "6:",
             "tilestored [{c} + {stride}], tmm0",
             "tilestored [{c} + {stride} + {ROW}], tmm1",
             TILE = const TILE,
             ROW = const ROW,
             add = in(reg) usize::from(write == Write::Add),
-            steps = inout(reg) a.len() / PANEL => _,
-            a = inout(reg) a.as_ptr() => _,
-            b = inout(reg) b.as_ptr() => _,
+            all = in(reg) terms.steps,
+            terms = inout(reg) terms.panels.as_ptr() => _,
+            end = in(reg) terms.panels.as_ptr_range().end,
+            steps = out(reg) _,
+            a = out(reg) _,
+            b = out(reg) _,
             row = in(reg) ROW,
             c = in(reg) c,
             stride = in(reg) stride * size_of::<f32>(),
