@@ -39,7 +39,7 @@ impl Output {
     pub(super) fn new(matrix: &Parameter, bias: Vec<f32>, looks_up: bool) -> Self {
         match looks_up {
             true => Self::with(Some(Table::of_columns(matrix)), OnceLock::new(), bias),
-            false => Self::with(None, OnceLock::from(Weight::with(Packed::paired, matrix, 0..bias.len())), bias),
+            false => Self::with(None, OnceLock::from(Weight::new(matrix, 0..bias.len())), bias),
         }
     }
 
@@ -75,7 +75,7 @@ impl Output {
         debug_assert!(words.is_sorted());
         let table = self.words.as_ref().expect("a layer made for shortlists");
         let bias = words.iter().map(|&word| self.bias[word as usize]).collect();
-        let weight = table.weight(Packed::new, words.iter().copied());
+        let weight = table.weight(words.iter().copied());
         Shortlist { words: words.into(), layer: Affine { weight, bias } }
     }
 
@@ -147,5 +147,5 @@ impl Output {
 }
 
 fn all_of(table: &Table) -> Weight {
-    table.weight(Packed::paired, 0..table.len() as u32)
+    table.weight(0..table.len() as u32)
 }

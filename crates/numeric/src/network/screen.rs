@@ -116,11 +116,7 @@ impl ErrorBound {
         let coarse = exact + off;
         // Numbers that are too small for what multiplies may count for nothing.
         let lost = 4.0 * k as f32 * f32::MIN_POSITIVE;
-        Self {
-            readout: off + error * (exact + coarse),
-            rounding: coarse,
-            bias: 4.0 * f32::EPSILON * bias.abs() + lost,
-        }
+        Self { readout: off + error * (exact + coarse), rounding: coarse, bias: 4.0 * f32::EPSILON * bias.abs() + lost }
     }
 
     /// The larger of two.

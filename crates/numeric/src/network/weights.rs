@@ -140,19 +140,14 @@ pub(crate) enum Weight {
 }
 
 impl Weight {
-    /// Packs some columns of a matrix.
+    /// Packs some columns of a matrix: floats in pairs, see [`Packed::paired`].
     pub(crate) fn new(matrix: &Parameter, columns: Range<usize>) -> Self {
-        Self::with(Packed::new, matrix, columns)
-    }
-
-    /// The same of a matrix that floats are packed from in a way of their own.
-    pub(crate) fn with(pack: fn(Matrix) -> Packed, matrix: &Parameter, columns: Range<usize>) -> Self {
         let [rows, width] = [matrix.shape[0], matrix.shape[1]];
         match matrix.integer_columns(columns.clone()) {
             Some((integers, scales)) => {
                 Self::Int8(Int8::new(rows, integers.chunks_exact(rows).zip(scales.iter().copied())))
             }
-            None => Self::Float(pack(Matrix::new(&matrix.floats(), rows, width).columns(columns))),
+            None => Self::Float(Packed::paired(Matrix::new(&matrix.floats(), rows, width).columns(columns))),
         }
     }
 
@@ -278,7 +273,7 @@ impl Table {
     /// # Panics
     ///
     /// If there is no row of such a number.
-    pub(crate) fn weight(&self, pack: fn(Matrix) -> Packed, numbers: impl ExactSizeIterator<Item = u32>) -> Weight {
+    pub(crate) fn weight(&self, numbers: impl ExactSizeIterator<Item = u32>) -> Weight {
         let Parameter { shape, values } = self.rows.view();
         let width = shape[1];
         match values {
@@ -288,7 +283,7 @@ impl Table {
             }
             _ => {
                 let count = numbers.len();
-                Weight::Float(pack(Matrix::new(&self.rows(numbers), count, width).transposed()))
+                Weight::Float(Packed::paired(Matrix::new(&self.rows(numbers), count, width).transposed()))
             }
         }
     }
@@ -335,7 +330,7 @@ mod tests {
                 let x = [127.0, 1.0, -3.0];
                 let expected: Vec<f32> =
                     (1..4).map(|j| (0..3).map(|i| x[i] * floats[i * 5 + j]).sum::<f32>()).collect();
-                for weight in [Weight::new(&parameter, 1..4), columns.weight(Packed::new, [1, 2, 3].into_iter())] {
+                for weight in [Weight::new(&parameter, 1..4), columns.weight([1, 2, 3].into_iter())] {
                     let mut y = [0.0; 3];
                     weight.multiply(&Operand::of(&x, 3), &mut [&mut y[..]], Write::Set);
                     assert_eq!((weight.shape(), &y[..]), ([3, 3], &expected[..]), "{line:?}");

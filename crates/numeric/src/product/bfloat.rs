@@ -12,7 +12,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Matrix, Target, Write};
-use pack::{Layout, Piece, pack_rows, pack_tile};
+use pack::{Layout, PIECES, pack_rows, pack_tile};
 pub(crate) use pair::{ERROR as PAIR_ERROR, Pair, PairRows};
 use tile::{Configured, SIDE, Sums, TILE_DEPTH, Tile};
 
@@ -36,7 +36,7 @@ impl Left {
     ///
     /// If this process has no AMX, see [`is_available`](super::is_available).
     pub(crate) fn new(a: Matrix) -> Self {
-        Self(Panels::new(a, (Layout::Lines, Piece::High)))
+        Self(Panels::new(a, Layout::Lines, 1))
     }
 
     /// Writes C ← A B for some panels of B, or adds it, on this thread; rows of C lie `stride` apart.
@@ -70,7 +70,7 @@ impl Right {
     ///
     /// If this process has no AMX, see [`is_available`](super::is_available).
     pub(crate) fn shared(b: Matrix) -> Self {
-        Self(Panels::shared(b.transposed(), (Layout::Pairs, Piece::High)))
+        Self(Panels::shared(b.transposed(), Layout::Pairs, 1))
     }
 
     /// Rounds B, on this thread.
@@ -79,7 +79,7 @@ impl Right {
     ///
     /// As for [`Self::shared`].
     pub(crate) fn new(b: Matrix) -> Self {
-        Self(Panels::new(b.transposed(), (Layout::Pairs, Piece::High)))
+        Self(Panels::new(b.transposed(), Layout::Pairs, 1))
     }
 
     /// Writes A B to a target, or adds it there, on all threads.
@@ -89,7 +89,7 @@ impl Right {
     /// As for [`multiply`](super::multiply).
     pub(super) unsafe fn multiply(&self, a: Matrix, c: Target, write: Write) {
         // SAFETY: as the caller promises.
-        unsafe { multiply(&Panels::shared(a, (Layout::Lines, Piece::High)), &self.0, c, write) }
+        unsafe { multiply(&Panels::shared(a, Layout::Lines, 1), &self.0, c, write) }
     }
 
     /// Writes C ← A B, or adds it, for rows `a` of k elements and rows `c` of n, on this thread.
@@ -99,13 +99,13 @@ impl Right {
         let (mut packed, mut sums) = (Vec::new(), Sums::default());
         for (a, c) in a.chunks(PANEL).zip(c.chunks_mut(PANEL)) {
             // SAFETY: a processor with AMX has these instructions.
-            unsafe { pack_rows(a, b.steps, Piece::High, &mut packed) };
+            unsafe { pack_rows(a, b.steps, 1, &mut packed) };
             for (j, column) in (0..b.lines).step_by(PANEL).enumerate() {
                 for depth in 0..b.depths().max(1) {
                     let b = b.panel(depth, j);
-                    let from = packed.len().min(depth * STEPS * STEP);
+                    let from = packed.len().min(depth * STEPS * PANEL);
                     let write = if depth == 0 { Write::Set } else { Write::Add };
-                    sums.multiply(&configured, [(&packed[from..from + b.len()], b)], a.len(), write);
+                    sums.multiply(&configured, (&packed[from..from + b.len()], b), a.len(), 1, write);
                 }
                 let columns = column..b.lines.min(column + PANEL);
                 for (c, sums) in c.iter_mut().zip(sums.rows()) {
@@ -170,7 +170,8 @@ unsafe fn multiply_group(a: &Panels, b: &Panels, rows: Range<usize>, columns: Ra
         for i in rows.clone() {
             for j in columns.clone() {
                 let tile = Tile {
-                    term: (a.panel(depth, i), b.panel(depth, j)),
+                    a: a.panel(depth, i),
+                    b: b.panel(depth, j),
                     rows: PANEL.min(a.lines - i * PANEL),
                     columns: PANEL.min(b.lines - j * PANEL),
                 };
@@ -195,9 +196,6 @@ impl Line {
     }
 }
 
-/// The lines of two tiles, a panel's at one step of their depth.
-const STEP: usize = PANEL;
-
 /// The steps of a depth.
 const STEPS: usize = DEPTH / TILE_DEPTH;
 
@@ -208,28 +206,31 @@ pub(super) struct Panels {
     lines: usize,
     /// The steps of a tile's depth that make up a line.
     steps: usize,
+    /// The numbers whose sum each stands for: at each step the tiles of the first, then those of the second.
+    pieces: usize,
 }
 
 impl Panels {
     /// Rounds a matrix, on this thread; lines are filled up with zeros to whole panels, and sums to whole tiles.
-    fn new(matrix: Matrix, form: (Layout, Piece)) -> Self {
-        Self::packed(matrix, form, |parts, pack| (0..parts).for_each(pack))
+    fn new(matrix: Matrix, layout: Layout, pieces: usize) -> Self {
+        Self::packed(matrix, layout, pieces, |parts, pack| (0..parts).for_each(pack))
     }
 
     /// The same on all threads.
-    fn shared(matrix: Matrix, form: (Layout, Piece)) -> Self {
-        Self::packed(matrix, form, |parts, pack| (0..parts).into_par_iter().for_each(pack))
+    fn shared(matrix: Matrix, layout: Layout, pieces: usize) -> Self {
+        Self::packed(matrix, layout, pieces, |parts, pack| (0..parts).into_par_iter().for_each(pack))
     }
 
     /// Rounds a matrix in parts, all of which `run` must pack.
-    fn packed(matrix: Matrix, form: (Layout, Piece), run: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) -> Self {
+    fn packed(matrix: Matrix, layout: Layout, pieces: usize, run: impl FnOnce(usize, &(dyn Fn(usize) + Sync))) -> Self {
         /// The panels that are rounded together: rows of what is stored across them are read in longer runs.
         const GROUP: usize = 8;
         assert!(tile::is_available() && matrix.is_within());
         let steps = matrix.columns.div_ceil(TILE_DEPTH);
-        let mut rounded = Self { elements: Vec::new(), lines: matrix.rows, steps };
+        let mut rounded = Self { elements: Vec::new(), lines: matrix.rows, steps, pieces };
         let (panels, groups) = (rounded.count(), rounded.count().div_ceil(GROUP));
-        rounded.elements.reserve_exact(panels * steps * STEP);
+        let size = panels * steps * rounded.step();
+        rounded.elements.reserve_exact(size);
         let places = Places(rounded.elements.as_mut_ptr());
         let place = |panel, step| rounded.place(panel, step);
         run(groups * rounded.depths(), &|part| {
@@ -238,18 +239,23 @@ impl Panels {
                 for panel in first..panels.min(first + GROUP) {
                     // SAFETY: there is room for all panels, and a part has its own at its steps to itself; the processor has the
                     // instructions (asserted).
-                    unsafe { places.pack(place(panel, step), matrix, form, panel, step) };
+                    unsafe { places.pack(place(panel, step), matrix, (layout, pieces), panel, step) };
                 }
             }
         });
         // SAFETY: the parts are the whole, and each was written.
-        unsafe { rounded.elements.set_len(panels * steps * STEP) };
+        unsafe { rounded.elements.set_len(size) };
         rounded
     }
 
     /// How many there are.
     fn count(&self) -> usize {
         self.lines.div_ceil(PANEL)
+    }
+
+    /// The lines of a panel at one step of its depth.
+    fn step(&self) -> usize {
+        self.pieces * PANEL
     }
 
     fn depths(&self) -> usize {
@@ -259,13 +265,13 @@ impl Panels {
     /// Where a panel's lines at a step of its depth begin.
     fn place(&self, panel: usize, step: usize) -> usize {
         let from = step / STEPS * STEPS;
-        (from * self.count() + panel * STEPS.min(self.steps - from) + step - from) * STEP
+        (from * self.count() + panel * STEPS.min(self.steps - from) + step - from) * self.step()
     }
 
     fn panel(&self, depth: usize, panel: usize) -> &[Line] {
         let from = (depth * STEPS).min(self.steps);
         let steps = STEPS.min(self.steps - from);
-        &self.elements[if steps == 0 { 0 } else { self.place(panel, from) }..][..steps * STEP]
+        &self.elements[if steps == 0 { 0 } else { self.place(panel, from) }..][..steps * self.step()]
     }
 }
 
@@ -282,12 +288,13 @@ impl Places {
     /// # Safety
     ///
     /// The processor must have AVX512-BF16; there must be room for a step at `place`, and nobody else may write there.
-    unsafe fn pack(self, place: usize, matrix: Matrix, form: (Layout, Piece), panel: usize, step: usize) {
-        for half in 0..2 {
+    unsafe fn pack(self, place: usize, matrix: Matrix, (layout, pieces): (Layout, usize), panel: usize, step: usize) {
+        let tiles = PIECES[..pieces].iter().flat_map(|piece| [0, SIDE].map(|half| (half, *piece)));
+        for (tile, (half, piece)) in tiles.enumerate() {
             // SAFETY: a tile of this step, as the caller promises.
             unsafe {
-                let target = &mut *self.0.add(place + half * SIDE).cast();
-                pack_tile(matrix, panel * PANEL + half * SIDE, step * TILE_DEPTH, form, target);
+                let target = &mut *self.0.add(place + tile * SIDE).cast();
+                pack_tile(matrix, panel * PANEL + half, step * TILE_DEPTH, (layout, piece), target);
             }
         }
     }

@@ -108,8 +108,11 @@ impl Int8 {
         assert!(c.iter().all(|row| row.len() == self.n), "columns");
         let panels: Vec<Range<usize>> = panels(self.n, self.dots.lanes()).collect();
         // A product of integers takes a third of the time.
-        share_columns(shared, self.k * self.n / 3, &panels, c, |panel, columns, c| {
-            self.multiply_panel(&panels[panel], columns, a, c, write);
+        share_columns(shared, self.k * self.n / 3, &panels, c, |taken, c| {
+            let from = panels[taken.start].start;
+            for panel in &panels[taken] {
+                self.multiply_panel(panel, panel.start - from..panel.end - from, a, c, write);
+            }
         });
     }
 

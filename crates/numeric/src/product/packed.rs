@@ -145,8 +145,12 @@ impl Packed {
             Form::Float { elements, instructions } => {
                 let panels: Vec<Panel> = self.panels(elements, *instructions).collect();
                 let columns: Vec<Range<usize>> = panels.iter().map(|panel| panel.columns.clone()).collect();
-                share_columns(shared, size, &columns, c, |panel, columns, c| {
-                    Panel { columns, ..panels[panel] }.multiply(a, c, write);
+                share_columns(shared, size, &columns, c, |taken, c| {
+                    let from = panels[taken.start].columns.start;
+                    for panel in &panels[taken] {
+                        let columns = panel.columns.start - from..panel.columns.end - from;
+                        Panel { columns, ..*panel }.multiply(a, c, write);
+                    }
                 });
             }
             #[cfg(target_arch = "x86_64")]
@@ -154,9 +158,7 @@ impl Packed {
             #[cfg(target_arch = "x86_64")]
             Form::Pair(weight) => {
                 let (a, columns) = (bfloat::PairRows::new(a), weight.panels().collect::<Vec<_>>());
-                share_columns(shared, size, &columns, c, |panel, columns, c| {
-                    weight.multiply(panel, &a, &columns, c, write);
-                });
+                share_columns(shared, size, &columns, c, |panels, c| weight.multiply(panels, &a, c, write));
             }
         }
     }
@@ -172,8 +174,10 @@ impl Packed {
         if let Form::Pair(weight) = &self.form {
             let a = bfloat::PairRows::new(&[a]);
             let panel_of = |column: &usize| column / bfloat::PANEL;
-            return columns.chunk_by(|one, other| panel_of(one) == panel_of(other)).for_each(|columns| {
-                let products = weight.multiply_row(panel_of(&columns[0]), &a);
+            let mut of_panels = columns.chunk_by(|one, other| panel_of(one) == panel_of(other));
+            let panels = of_panels.clone().map(|columns| panel_of(&columns[0]));
+            return weight.multiply_row(panels, &a, |_, products| {
+                let columns = of_panels.next().expect("as many as panels");
                 columns.iter().for_each(|&column| take(column, products[column % bfloat::PANEL]));
             });
         }
@@ -257,36 +261,32 @@ pub(super) fn panels(n: usize, lanes: usize) -> impl Iterator<Item = Range<usize
     (0..count).map(move |panel| border(panel)..n.min(border(panel + 1)))
 }
 
-/// Runs `multiply` for every panel of a weight of `size` elements, with the panel's number, its columns in the rows it gets, and
-/// these rows of C: all of them, or if `shared` is set and the weight is large enough, the columns of a thread.
+/// Runs `multiply` for all panels of a weight of `size` elements, with their numbers, and the rows of C from their first column on: for
+/// all at once, or if `shared` is set and the weight is large enough, for those of each thread.
 pub(super) fn share_columns(
     shared: bool,
     size: usize,
     panels: &[Range<usize>],
     c: &mut [&mut [f32]],
-    multiply: impl Fn(usize, Range<usize>, &mut [&mut [f32]]) + Sync,
+    multiply: impl Fn(Range<usize>, &mut [&mut [f32]]) + Sync,
 ) {
     /// The elements of a weight that are worth waking a thread for: so many take a twentieth of a millisecond to read.
     const WORTH_A_THREAD: usize = 1 << 18;
     let threads = rayon::current_num_threads().min(size / WORTH_A_THREAD);
     if !shared || threads < 2 {
-        return panels.iter().enumerate().for_each(|(panel, columns)| multiply(panel, columns.clone(), c));
+        return multiply(0..panels.len(), c);
     }
     let of_thread = panels.len().div_ceil(threads);
     let mut rest: Vec<&mut [f32]> = c.iter_mut().map(|row| &mut **row).collect();
-    let part = |(first, panels): (usize, &[Range<usize>])| {
-        let from = panels[0].start;
-        let width = panels[panels.len() - 1].end - from;
+    let part = |first: usize| {
+        let taken = first..panels.len().min(first + of_thread);
+        let width = panels[taken.end - 1].end - panels[first].start;
         let (part, others) = std::mem::take(&mut rest).into_iter().map(|row| row.split_at_mut(width)).unzip();
         rest = others;
-        (first * of_thread, from, part)
+        (taken, part)
     };
-    let parts: Vec<(usize, usize, Vec<&mut [f32]>)> = panels.chunks(of_thread).enumerate().map(part).collect();
-    parts.into_par_iter().with_max_len(1).for_each(|(first, from, mut c)| {
-        for (panel, columns) in panels.iter().enumerate().skip(first).take(of_thread) {
-            multiply(panel, columns.start - from..columns.end - from, &mut c);
-        }
-    });
+    let parts: Vec<(Range<usize>, Vec<&mut [f32]>)> = (0..panels.len()).step_by(of_thread).map(part).collect();
+    parts.into_par_iter().with_max_len(1).for_each(|(taken, mut c)| multiply(taken, &mut c));
 }
 
 /// Some columns of a matrix `[k, n]`, packed.

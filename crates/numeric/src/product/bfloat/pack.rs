@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 use super::tile::{SIDE, TILE_DEPTH};
-use super::{Line, Matrix, STEP};
+use super::{Line, Matrix, PANEL};
 
 /// How a tile holds numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Layout {
     Pairs,
 }
 
-/// Which of the numbers in 16 bits a number becomes whose sum is near it.
+/// Which of two numbers in 16 bits whose sum is near a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     /// The nearest to it.
@@ -23,6 +23,9 @@ pub(super) enum Piece {
     /// The nearest to what the first leaves.
     Low,
 }
+
+/// In the order in which they are stored.
+pub(super) const PIECES: [Piece; 2] = [Piece::High, Piece::Low];
 
 /// Rounds 16 rows of a matrix from a row and a column on, beyond its end zeros.
 ///
@@ -63,28 +66,32 @@ pub(super) unsafe fn pack_tile(
     }
 }
 
-/// Rounds up to 32 rows into a panel of lines, the missing ones zeros; of the second tile only if there are more than 16.
+/// Rounds up to 32 rows into a panel of lines, of which the first `pieces` are stored, the missing rows zeros; of the second tile only
+/// if there are more than 16.
 ///
 /// # Safety
 ///
 /// The processor must have AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, piece: Piece, target: &mut Vec<Line>) {
-    debug_assert!(rows.len() <= STEP);
-    target.resize(steps * STEP, Line::ZERO);
+pub(super) unsafe fn pack_rows(rows: &[&[f32]], steps: usize, pieces: usize, target: &mut Vec<Line>) {
+    debug_assert!(rows.len() <= PANEL);
+    target.resize(steps * pieces * PANEL, Line::ZERO);
     if !rows.len().is_multiple_of(SIDE) {
         let missing = rows.len()..rows.len().next_multiple_of(SIDE);
-        target.chunks_exact_mut(STEP).for_each(|step| step[missing.clone()].fill(Line::ZERO));
+        target.chunks_exact_mut(PANEL).for_each(|panel| panel[missing.clone()].fill(Line::ZERO));
     }
     for (line, row) in rows.iter().enumerate() {
         assert_eq!(row.len().div_ceil(TILE_DEPTH), steps, "as many elements as the weight has rows");
-        for (numbers, step) in row.chunks(TILE_DEPTH).zip(target.chunks_exact_mut(STEP)) {
+        for (numbers, step) in row.chunks(TILE_DEPTH).zip(target.chunks_exact_mut(pieces * PANEL)) {
             let mask = |from: usize| !(u32::MAX << (numbers.len().max(from) - from).min(16) as u32) as u16;
-            // SAFETY: numbers beyond the end are masked; a line is a vector, and aligned so.
-            unsafe {
+            // SAFETY: numbers beyond the end are masked.
+            let (low, high) = unsafe {
                 let low = _mm512_maskz_loadu_ps(mask(0), numbers.as_ptr());
-                let high = _mm512_maskz_loadu_ps(mask(16), numbers.as_ptr().wrapping_add(16));
-                _mm512_store_si512((&raw mut step[line]).cast(), round(low, high, piece));
+                (low, _mm512_maskz_loadu_ps(mask(16), numbers.as_ptr().wrapping_add(16)))
+            };
+            for (panel, piece) in step.chunks_exact_mut(PANEL).zip(PIECES) {
+                // SAFETY: a line is a vector, and aligned so.
+                unsafe { _mm512_store_si512((&raw mut panel[line]).cast(), round(low, high, piece)) };
             }
         }
     }

@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::pack::{Layout, Piece, pack_rows};
+use super::pack::{Layout, PIECES, pack_rows};
 use super::tile::{Configured, SIDE, Sums, TILE_DEPTH};
-use super::{Line, Matrix, PANEL, Panels, STEP, STEPS, Write, put};
+use super::{Line, Matrix, PANEL, Panels, STEPS, Write, put};
 
 /// How far a product of pairs may be off as a part of |a| |b|, besides what its sums round: twice 2⁻¹⁶ for what the pairs leave out,
 /// 2⁻¹⁶ for the fourth product, and some for the squares of these.
@@ -15,10 +15,7 @@ pub(crate) const ERROR: f32 = 1.0 / (1 << 14) as f32;
 
 /// A matrix B in pairs.
 #[derive(Debug)]
-pub(crate) struct Pair {
-    high: Panels,
-    low: Panels,
-}
+pub(crate) struct Pair(Panels);
 
 /// Rows of A in pairs, in panels.
 pub(crate) struct PairRows {
@@ -26,8 +23,7 @@ pub(crate) struct PairRows {
 }
 
 struct PairPanel {
-    high: Vec<Line>,
-    low: Vec<Line>,
+    lines: Vec<Line>,
     rows: usize,
 }
 
@@ -41,15 +37,17 @@ impl PairRows {
         assert!(super::tile::is_available());
         let steps = rows.first().map_or(0, |row| row.len().div_ceil(TILE_DEPTH));
         let panel = |rows: &[&[f32]]| {
-            let (mut high, mut low) = (Vec::new(), Vec::new());
+            let mut lines = Vec::new();
             // SAFETY: a processor with AMX has these instructions.
-            unsafe {
-                pack_rows(rows, steps, Piece::High, &mut high);
-                pack_rows(rows, steps, Piece::Low, &mut low);
-            }
-            PairPanel { high, low, rows: rows.len() }
+            unsafe { pack_rows(rows, steps, PIECES.len(), &mut lines) };
+            PairPanel { lines, rows: rows.len() }
         };
         Self { panels: rows.chunks(PANEL).map(panel).collect() }
+    }
+
+    /// Registers for as many rows as there are, or if these are several panels for whole ones.
+    fn configured(&self) -> Configured {
+        Configured::of(if let [panel] = &self.panels[..] { panel.rows } else { PANEL })
     }
 }
 
@@ -60,59 +58,64 @@ impl Pair {
     ///
     /// If this process has no AMX, see [`is_available`](crate::product::is_available).
     pub(crate) fn new(b: Matrix) -> Self {
-        let [high, low] = [Piece::High, Piece::Low].map(|piece| Panels::new(b.transposed(), (Layout::Pairs, piece)));
-        Self { high, low }
+        Self(Panels::new(b.transposed(), Layout::Pairs, PIECES.len()))
     }
 
     /// The columns of each panel.
     pub(crate) fn panels(&self) -> impl Iterator<Item = Range<usize>> {
-        let n = self.high.lines;
+        let n = self.0.lines;
         (0..n).step_by(PANEL).map(move |from| from..n.min(from + PANEL))
     }
 
-    /// Writes a panel's columns of C ← A B, or adds them, on this thread: as `columns` of rows `c`.
-    pub(crate) fn multiply(
-        &self,
-        panel: usize,
-        a: &PairRows,
-        columns: &Range<usize>,
-        c: &mut [&mut [f32]],
-        write: Write,
-    ) {
-        let (configured, mut sums) = (Configured::new(), Sums::default());
-        for (a, c) in a.panels.iter().zip(c.chunks_mut(PANEL)) {
-            self.sum(&configured, panel, a, &mut sums);
-            for (c, sums) in c.iter_mut().zip(sums.rows()) {
-                put(&mut c[columns.clone()], sums, write);
+    /// Writes C ← A B for some panels of B, or adds it, on this thread.
+    pub(crate) fn multiply(&self, panels: Range<usize>, a: &PairRows, c: &mut [&mut [f32]], write: Write) {
+        let (configured, mut sums) = (a.configured(), Sums::default());
+        let (from, n) = (panels.start * PANEL, self.0.lines);
+        for panel in panels {
+            let columns = panel * PANEL - from..n.min((panel + 1) * PANEL) - from;
+            for (a, c) in a.panels.iter().zip(c.chunks_mut(PANEL)) {
+                self.sum(&configured, panel, a, &mut sums);
+                for (c, sums) in c.iter_mut().zip(sums.rows()) {
+                    put(&mut c[columns.clone()], sums, write);
+                }
             }
         }
     }
 
-    /// The product of a row, the only one of `a`, with the columns of a panel: the same bits as that of more rows.
-    pub(crate) fn multiply_row(&self, panel: usize, a: &PairRows) -> [f32; PANEL] {
-        let mut sums = Sums::default();
-        self.sum(&Configured::new(), panel, &a.panels[0], &mut sums);
-        sums.rows()[0]
+    /// Gives `take` the products of a row, the only one of `a`, with the columns of each of some panels: the same bits as those of more
+    /// rows.
+    pub(crate) fn multiply_row(
+        &self,
+        panels: impl Iterator<Item = usize>,
+        a: &PairRows,
+        mut take: impl FnMut(usize, &[f32; PANEL]),
+    ) {
+        let (configured, mut sums) = (a.configured(), Sums::default());
+        for panel in panels {
+            self.sum(&configured, panel, &a.panels[0], &mut sums);
+            take(panel, &sums.rows()[0]);
+        }
     }
 
     fn sum(&self, configured: &Configured, panel: usize, a: &PairPanel, sums: &mut Sums) {
-        for depth in 0..self.high.depths().max(1) {
-            let (high, low) = (self.high.panel(depth, panel), self.low.panel(depth, panel));
-            let from = a.high.len().min(depth * STEPS * STEP);
-            let of_a = |lines| &<[Line]>::as_ref(lines)[from..from + high.len()];
-            let terms = [(of_a(&a.low), high), (of_a(&a.high), low), (of_a(&a.high), high)];
-            sums.multiply(configured, terms, a.rows, if depth == 0 { Write::Set } else { Write::Add });
+        let Self(b) = self;
+        for depth in 0..b.depths().max(1) {
+            let from = a.lines.len().min(depth * STEPS * b.step());
+            let b = b.panel(depth, panel);
+            let write = if depth == 0 { Write::Set } else { Write::Add };
+            sums.multiply(configured, (&a.lines[from..from + b.len()], b), a.rows, PIECES.len(), write);
         }
     }
 
     /// Writes what the pairs of a column stand for.
     pub(crate) fn column(&self, column: usize, elements: &mut [f32]) {
+        let Self(b) = self;
         let (panel, half, line) = (column / PANEL, column % PANEL / SIDE, column % SIDE);
         for (step, elements) in elements.chunks_mut(TILE_DEPTH).enumerate() {
-            let tile = self.high.place(panel, step) + half * SIDE;
+            let first = b.place(panel, step) + half * SIDE;
             for (k, element) in elements.iter_mut().enumerate() {
-                let piece = |panels: &Panels| panels.elements[tile + k / 2].number(2 * line + k % 2);
-                *element = piece(&self.high) + piece(&self.low);
+                let piece = |tile: usize| b.elements[tile + k / 2].number(2 * line + k % 2);
+                *element = piece(first) + piece(first + PANEL);
             }
         }
     }

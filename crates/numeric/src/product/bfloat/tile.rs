@@ -48,34 +48,50 @@ fn may_use_tiles() -> bool {
     false
 }
 
-/// The tile registers of this thread are 16 rows of 64 bytes each as long as this lives.
+/// The tile registers of this thread are shaped for products of some rows as long as this lives.
 pub(super) struct Configured {
+    /// The rows that products may have.
+    rows: usize,
     /// Registers are a thread's own: this must not go to another.
     _here: std::marker::PhantomData<*const ()>,
 }
 
 impl Configured {
+    /// For any products.
+    ///
     /// # Panics
     ///
     /// If the process has no AMX, see [`is_available`].
     pub(super) fn new() -> Self {
-        assert!(is_available());
+        Self::of(PANEL)
+    }
+
+    /// For products of so many rows, up to two tiles: those of few are faster for it.
+    ///
+    /// # Panics
+    ///
+    /// If the process has no AMX, see [`is_available`], or there are more rows.
+    pub(super) fn of(rows: usize) -> Self {
+        assert!(is_available() && rows <= PANEL);
+        /// What the registers hold: sums of the first tile of rows, two tiles of columns, and of the second, the rows themselves, columns.
+        const FIRST: [usize; 3] = [0, 1, 4];
+        const SECOND: [usize; 3] = [2, 3, 5];
         #[repr(align(64))]
-        struct Shapes(#[allow(dead_code, reason = "read by the instruction")] [u8; 64]);
-        const SHAPES: Shapes = {
-            let mut shapes = [0; 64];
-            shapes[0] = 1;
-            let mut register = 0;
-            while register < 8 {
-                shapes[16 + 2 * register] = ROW as u8;
-                shapes[48 + register] = SIDE as u8;
-                register += 1;
-            }
-            Shapes(shapes)
-        };
+        struct Shapes([u8; 64]);
+        let mut shapes = Shapes([0; 64]);
+        shapes.0[0] = 1;
+        for register in 0..8 {
+            let rows = match register {
+                _ if FIRST.contains(&register) => rows.clamp(1, SIDE),
+                _ if SECOND.contains(&register) => rows.clamp(SIDE + 1, PANEL) - SIDE,
+                _ => SIDE,
+            };
+            shapes.0[16 + 2 * register] = ROW as u8;
+            shapes.0[48 + register] = rows as u8;
+        }
         // SAFETY: the processor has the instruction; 64 bytes are read.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &SHAPES, options(nostack, readonly, preserves_flags)) };
-        Self { _here: std::marker::PhantomData }
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &shapes, options(nostack, readonly, preserves_flags)) };
+        Self { rows, _here: std::marker::PhantomData }
     }
 }
 
@@ -86,12 +102,12 @@ impl Drop for Configured {
     }
 }
 
-/// A panel of lines and one of pairs, equally long, whose product is a term of a sum.
-pub(super) type Term<'t> = (&'t [Line], &'t [Line]);
-
 /// A part of C, and what it is the product of.
 pub(super) struct Tile<'t> {
-    pub term: Term<'t>,
+    /// A panel of lines.
+    pub a: &'t [Line],
+    /// A panel of pairs.
+    pub b: &'t [Line],
     /// Of the panel's lines, those that C has as rows.
     pub rows: usize,
     /// Those that C has as columns.
@@ -112,10 +128,11 @@ impl Tile<'_> {
         write: Write,
         Sums(sums): &mut Sums,
     ) {
-        let terms = Terms::new([self.term]);
+        assert_eq!(configured.rows, PANEL);
+        assert_eq!(self.a.len(), self.b.len());
         if self.rows == PANEL && self.columns == PANEL {
             // SAFETY: as the caller promises.
-            return unsafe { sum(configured, &terms, c, stride, write) };
+            return unsafe { sum(configured, self.a, self.b, c, stride, write) };
         }
         let sums = sums.as_mut_ptr().cast::<f32>();
         // What is added to takes the same way into the sums as in a whole tile: the bits are the same.
@@ -124,7 +141,7 @@ impl Tile<'_> {
             for row in (0..self.rows).filter(|_| write == Write::Add) {
                 std::ptr::copy_nonoverlapping(c.add(row * stride), sums.add(row * PANEL), self.columns);
             }
-            sum(configured, &terms, sums, PANEL, write);
+            sum(configured, self.a, self.b, sums, PANEL, write);
             for row in 0..self.rows {
                 std::ptr::copy_nonoverlapping(sums.add(row * PANEL), c.add(row * stride), self.columns);
             }
@@ -143,24 +160,26 @@ impl Default for Sums {
 }
 
 impl Sums {
-    /// Sets the first rows, as many as asked for, to the sum of some products of two panels, or adds it.
-    pub(super) fn multiply<const N: usize>(
+    /// Sets the first rows, as many as asked for, to the product of two panels, or adds it. `pieces` says how many numbers each is the
+    /// sum of, one or two.
+    pub(super) fn multiply(
         &mut self,
         configured: &Configured,
-        terms: [Term; N],
+        (a, b): (&[Line], &[Line]),
         rows: usize,
+        pieces: usize,
         write: Write,
     ) {
-        let terms = Terms::new(terms);
-        let sums = self.0.as_mut_ptr().cast();
+        assert!(a.len() == b.len() && rows <= configured.rows);
+        let sum = match (pieces, rows <= SIDE) {
+            (1, true) => sum_half,
+            (1, false) => sum,
+            (2, true) => sum_pairs_half,
+            (2, false) => sum_pairs,
+            _ => unreachable!("numbers are sums of one or two"),
+        };
         // SAFETY: there is room for the product.
-        unsafe {
-            if rows <= SIDE {
-                sum_half(configured, &terms, sums, PANEL, write);
-            } else {
-                sum(configured, &terms, sums, PANEL, write);
-            }
-        }
+        unsafe { sum(configured, a, b, self.0.as_mut_ptr().cast(), PANEL, write) };
     }
 
     pub(super) fn rows(&self) -> &[[f32; PANEL]; PANEL] {
@@ -168,154 +187,166 @@ impl Sums {
     }
 }
 
-/// Where the panels of some products lie, as the instructions read it.
-struct Terms<'t, const N: usize> {
-    panels: [[*const Line; 2]; N],
-    /// The steps of each.
-    steps: usize,
-    _panels: std::marker::PhantomData<&'t Line>,
+/// Defines a function that computes the product of two panels, its sums in registers: what it does to load them, to set them to zero,
+/// at each step of the depth, and to store them. `$tiles` are those of a step on either side.
+macro_rules! sum {
+    ($(#[$about:meta])* $name:ident, $tiles:literal, [$($load:literal)*], [$($zero:literal)*], [$($step:literal)*], [$($store:literal)*]) => {
+        $(#[$about])*
+        ///
+        /// # Safety
+        ///
+        /// C must have 32 columns and 32 rows, or of a half 16, fewer if the registers are configured for fewer, which nobody else reads
+        /// or writes.
+        unsafe fn $name(_: &Configured, a: &[Line], b: &[Line], c: *mut f32, stride: usize, write: Write) {
+            // SAFETY: the registers are configured; A and B are read from end to end, a step of some tiles each at a time, and C is as
+            // the caller promises.
+            unsafe {
+                asm!(
+                    "test {add}, {add}",
+                    "jz 2f",
+                    $($load,)*
+                    "jmp 3f",
+                    "2:",
+                    $($zero,)*
+                    "3:",
+                    "test {steps}, {steps}",
+                    "jz 5f",
+                    "4:",
+                    $($step,)*
+                    "add {a}, {tiles} * {TILE}",
+                    "add {b}, {tiles} * {TILE}",
+                    "dec {steps}",
+                    "jnz 4b",
+                    "5:",
+                    $($store,)*
+                    // Not every function needs all registers.
+                    "/* {below} {TILE} {ROW} */",
+                    TILE = const TILE,
+                    ROW = const ROW,
+                    tiles = const $tiles,
+                    add = in(reg) usize::from(write == Write::Add),
+                    steps = inout(reg) a.len() / ($tiles * SIDE) => _,
+                    a = inout(reg) a.as_ptr() => _,
+                    b = inout(reg) b.as_ptr() => _,
+                    row = in(reg) ROW,
+                    c = in(reg) c,
+                    below = in(reg) c.wrapping_add(SIDE * stride),
+                    stride = in(reg) stride * size_of::<f32>(),
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack),
+                );
+            }
+        }
+    };
 }
 
-impl<'t, const N: usize> Terms<'t, N> {
-    /// # Panics
-    ///
-    /// If the panels are not equally long.
-    fn new(terms: [Term<'t>; N]) -> Self {
-        let lines = terms.first().map_or(0, |(a, _)| a.len());
-        assert!(terms.iter().all(|(a, b)| a.len() == lines && b.len() == lines), "panels are equally long");
-        let panels = terms.map(|(a, b)| [a.as_ptr(), b.as_ptr()]);
-        Self { panels, steps: lines / PANEL, _panels: std::marker::PhantomData }
-    }
-}
-
-/// The sum of some products of whole panels: two tiles by two, four sums in registers.
-///
-/// # Safety
-///
-/// C must have 32 rows and columns, which nobody else reads or writes.
-unsafe fn sum<const N: usize>(_: &Configured, terms: &Terms<N>, c: *mut f32, stride: usize, write: Write) {
-    // SAFETY: the registers are configured; A and B are read from end to end, a step of two tiles each at a time, and C is as the
-    // caller promises.
-    unsafe {
-        asm!(
-            "test {add}, {add}",
-            "jz 2f",
-            "tileloadd tmm0, [{c} + {stride}]",
-            "tileloadd tmm1, [{c} + {stride} + {ROW}]",
-            "tileloadd tmm2, [{below} + {stride}]",
-            "tileloadd tmm3, [{below} + {stride} + {ROW}]",
-            "jmp 3f",
-            "2:",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "3:",
-            "test {all}, {all}",
-            "jz 6f",
-            "cmp {terms}, {end}",
-            "je 6f",
-            "4:",
-            "mov {a}, [{terms}]",
-            "mov {b}, [{terms} + 8]",
-            "add {terms}, 16",
-            "mov {steps}, {all}",
-            "5:",
-            "tileloadd tmm4, [{a} + {row}]",
-            "tileloadd tmm6, [{b} + {row}]",
-            "tileloadd tmm7, [{b} + {row} + {TILE}]",
-            "tileloadd tmm5, [{a} + {row} + {TILE}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {a}, 2 * {TILE}",
-            "add {b}, 2 * {TILE}",
-            "dec {steps}",
-            "jnz 5b",
-            "cmp {terms}, {end}",
-            "jne 4b",
-            "6:",
-            "tilestored [{c} + {stride}], tmm0",
-            "tilestored [{c} + {stride} + {ROW}], tmm1",
-            "tilestored [{below} + {stride}], tmm2",
-            "tilestored [{below} + {stride} + {ROW}], tmm3",
-            TILE = const TILE,
-            ROW = const ROW,
-            add = in(reg) usize::from(write == Write::Add),
-            all = in(reg) terms.steps,
-            terms = inout(reg) terms.panels.as_ptr() => _,
-            end = in(reg) terms.panels.as_ptr_range().end,
-            steps = out(reg) _,
-            a = out(reg) _,
-            b = out(reg) _,
-            row = in(reg) ROW,
-            c = in(reg) c,
-            below = in(reg) c.wrapping_add(SIDE * stride),
-            stride = in(reg) stride * size_of::<f32>(),
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack),
+/// As [`sum!`], of both tiles of rows: C's are registers 0 to 3, A's 4 and 5.
+macro_rules! sum_both {
+    ($(#[$about:meta])* $name:ident, $tiles:literal, [$($step:literal)*]) => {
+        sum!(
+            $(#[$about])* $name, $tiles,
+            [
+                "tileloadd tmm0, [{c} + {stride}]"
+                "tileloadd tmm1, [{c} + {stride} + {ROW}]"
+                "tileloadd tmm2, [{below} + {stride}]"
+                "tileloadd tmm3, [{below} + {stride} + {ROW}]"
+            ],
+            ["tilezero tmm0" "tilezero tmm1" "tilezero tmm2" "tilezero tmm3"],
+            [$($step)*],
+            [
+                "tilestored [{c} + {stride}], tmm0"
+                "tilestored [{c} + {stride} + {ROW}], tmm1"
+                "tilestored [{below} + {stride}], tmm2"
+                "tilestored [{below} + {stride} + {ROW}], tmm3"
+            ]
         );
-    }
+    };
 }
 
-/// As [`sum`], of the first 16 lines of A alone.
-///
-/// # Safety
-///
-/// C must have 16 rows and 32 columns, which nobody else reads or writes.
-unsafe fn sum_half<const N: usize>(_: &Configured, terms: &Terms<N>, c: *mut f32, stride: usize, write: Write) {
-    // SAFETY: as in `sum`.
-    unsafe {
-        asm!(
-            "test {add}, {add}",
-            "jz 2f",
-            "tileloadd tmm0, [{c} + {stride}]",
-            "tileloadd tmm1, [{c} + {stride} + {ROW}]",
-            "jmp 3f",
-            "2:",
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "3:",
-            "test {all}, {all}",
-            "jz 6f",
-            "cmp {terms}, {end}",
-            "je 6f",
-            "4:",
-            "mov {a}, [{terms}]",
-            "mov {b}, [{terms} + 8]",
-            "add {terms}, 16",
-            "mov {steps}, {all}",
-            "5:",
-            "tileloadd tmm4, [{a} + {row}]",
-            "tileloadd tmm6, [{b} + {row}]",
-            "tileloadd tmm7, [{b} + {row} + {TILE}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "add {a}, 2 * {TILE}",
-            "add {b}, 2 * {TILE}",
-            "dec {steps}",
-            "jnz 5b",
-            "cmp {terms}, {end}",
-            "jne 4b",
-            "6:",
-            "tilestored [{c} + {stride}], tmm0",
-            "tilestored [{c} + {stride} + {ROW}], tmm1",
-            TILE = const TILE,
-            ROW = const ROW,
-            add = in(reg) usize::from(write == Write::Add),
-            all = in(reg) terms.steps,
-            terms = inout(reg) terms.panels.as_ptr() => _,
-            end = in(reg) terms.panels.as_ptr_range().end,
-            steps = out(reg) _,
-            a = out(reg) _,
-            b = out(reg) _,
-            row = in(reg) ROW,
-            c = in(reg) c,
-            stride = in(reg) stride * size_of::<f32>(),
-            out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
-            options(nostack),
+/// As [`sum!`], of the first tile of rows alone: C's are registers 0 and 1.
+macro_rules! sum_first {
+    ($(#[$about:meta])* $name:ident, $tiles:literal, [$($step:literal)*]) => {
+        sum!(
+            $(#[$about])* $name, $tiles,
+            ["tileloadd tmm0, [{c} + {stride}]" "tileloadd tmm1, [{c} + {stride} + {ROW}]"],
+            ["tilezero tmm0" "tilezero tmm1"],
+            [$($step)*],
+            ["tilestored [{c} + {stride}], tmm0" "tilestored [{c} + {stride} + {ROW}], tmm1"]
         );
-    }
+    };
 }
+
+sum_both!(
+    /// The product of whole panels.
+    sum, 2,
+    [
+        "tileloadd tmm4, [{a} + {row}]"
+        "tileloadd tmm6, [{b} + {row}]"
+        "tileloadd tmm7, [{b} + {row} + {TILE}]"
+        "tileloadd tmm5, [{a} + {row} + {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+        "tdpbf16ps tmm2, tmm5, tmm6"
+        "tdpbf16ps tmm3, tmm5, tmm7"
+    ]
+);
+
+sum_first!(
+    /// As [`sum`], of the first 16 lines of A alone.
+    sum_half, 2,
+    [
+        "tileloadd tmm4, [{a} + {row}]"
+        "tileloadd tmm6, [{b} + {row}]"
+        "tileloadd tmm7, [{b} + {row} + {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+    ]
+);
+
+sum_both!(
+    /// The product of whole panels of numbers that are sums of two; of the four products of these at each step all but the last, in
+    /// the order A's second with B's first, both first, A's first with B's second.
+    sum_pairs, 4,
+    [
+        "tileloadd tmm4, [{a} + {row} + 2 * {TILE}]"
+        "tileloadd tmm6, [{b} + {row}]"
+        "tileloadd tmm7, [{b} + {row} + {TILE}]"
+        "tileloadd tmm5, [{a} + {row} + 3 * {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+        "tdpbf16ps tmm2, tmm5, tmm6"
+        "tdpbf16ps tmm3, tmm5, tmm7"
+        "tileloadd tmm4, [{a} + {row}]"
+        "tileloadd tmm5, [{a} + {row} + {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+        "tdpbf16ps tmm2, tmm5, tmm6"
+        "tdpbf16ps tmm3, tmm5, tmm7"
+        "tileloadd tmm6, [{b} + {row} + 2 * {TILE}]"
+        "tileloadd tmm7, [{b} + {row} + 3 * {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+        "tdpbf16ps tmm2, tmm5, tmm6"
+        "tdpbf16ps tmm3, tmm5, tmm7"
+    ]
+);
+
+sum_first!(
+    /// As [`sum_pairs`], of the first 16 lines of A alone.
+    sum_pairs_half, 4,
+    [
+        "tileloadd tmm4, [{a} + {row} + 2 * {TILE}]"
+        "tileloadd tmm6, [{b} + {row}]"
+        "tileloadd tmm7, [{b} + {row} + {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+        "tileloadd tmm4, [{a} + {row}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+        "tileloadd tmm6, [{b} + {row} + 2 * {TILE}]"
+        "tileloadd tmm7, [{b} + {row} + 3 * {TILE}]"
+        "tdpbf16ps tmm0, tmm4, tmm6"
+        "tdpbf16ps tmm1, tmm4, tmm7"
+    ]
+);
