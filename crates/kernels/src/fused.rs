@@ -33,7 +33,11 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain => f.write_str("plain tensor operations"),
-            Self::Fused => write!(f, "fused kernels ({})", rnnsearch_numeric::Instructions::available()),
+            Self::Fused => {
+                let has_tiles = rnnsearch_numeric::product::is_available(Precision::Bfloat16);
+                let tiles = if has_tiles { ", AMX" } else { "" };
+                write!(f, "fused kernels ({}{tiles})", rnnsearch_numeric::Instructions::available())
+            }
         }
     }
 }

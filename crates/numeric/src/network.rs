@@ -1,5 +1,8 @@
 //! The whole network, as translating runs it: step by step, with packed weights, and nothing kept for a backward pass.
 //!
+//! Floats multiply in pairs of bfloat16 where the processor has tiles for them, in 32 bits elsewhere, see
+//! [`Packed::paired`](crate::product::Packed::paired).
+//!
 //! Sentences have their own rows throughout, without padding, and every product treats each row by itself: what a sentence gets does
 //! not depend on its company. A [`Network`] is shared by threads; each reads sources of its own and lengthens the
 //! hypotheses of their translations, all in one product a step.

@@ -181,10 +181,8 @@ mod tests {
 
     #[test]
     fn the_best_are_those_of_all_logits_to_the_last_bit() {
-        let as_it_is = |instructions| move |matrix: Matrix| Packed::with(instructions, matrix);
-        let mut ways: Vec<Box<dyn Fn(Matrix) -> Packed>> = vec![Box::new(Packed::paired)];
-        ways.extend(Instructions::all().map(|instructions| Box::new(as_it_is(instructions)) as Box<_>));
-        for (way, pack) in ways.into_iter().enumerate() {
+        for way in [None].into_iter().chain(Instructions::all().map(Some)) {
+            let pack = |matrix| way.map_or_else(|| Packed::paired(matrix), |way| Packed::with(way, matrix));
             for (k, n, count) in [(1, 200, 2), (7, 131, 2), (64, 1000, 4), (100, 999, 15), (33, 64, 1)] {
                 let weight = numbers(k * n, k as u64);
                 let weight = pack(Matrix::new(&weight, k, n));
@@ -192,7 +190,7 @@ mod tests {
                     let units: Vec<f32> = numbers(9 * k, n as u64).iter().map(|x| x * scale).collect();
                     let bias: Vec<f32> = numbers(n, 3).iter().map(|x| x * scale * 0.1).collect();
                     let [exact, screened] = both(&weight, &bias, &units, count);
-                    assert!(exact == screened, "way {way}, {k} by {n}, {scale}");
+                    assert!(exact == screened, "{way:?}, {k} by {n}, {scale}");
                 }
             }
         }
