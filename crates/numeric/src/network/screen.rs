@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn the_best_are_those_of_all_logits_to_the_last_bit() {
         for way in [None].into_iter().chain(Instructions::all().map(Some)) {
-            let pack = |matrix| way.map_or_else(|| Packed::paired(matrix), |way| Packed::with(way, matrix));
+            let pack = |matrix: Matrix| way.map_or_else(|| Packed::paired(matrix), |way| Packed::with(way, matrix));
             for (k, n, count) in [(1, 200, 2), (7, 131, 2), (64, 1000, 4), (100, 999, 15), (33, 64, 1)] {
                 let weight = numbers(k * n, k as u64);
                 let weight = pack(Matrix::new(&weight, k, n));
