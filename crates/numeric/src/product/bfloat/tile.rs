@@ -73,7 +73,7 @@ impl Configured {
     /// If the process has no AMX, see [`is_available`], or there are more rows.
     pub(super) fn of(rows: usize) -> Self {
         assert!(is_available() && rows <= PANEL);
-        /// What the registers hold: sums of the first tile of rows, two tiles of columns, and of the second, the rows themselves, columns.
+        /// Registers that hold the first 16 rows, two tiles of C and one of A, and those of the second 16; the others hold B.
         const FIRST: [usize; 3] = [0, 1, 4];
         const SECOND: [usize; 3] = [2, 3, 5];
         #[repr(align(64))]
