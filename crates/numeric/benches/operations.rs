@@ -33,8 +33,18 @@ fn operations(m: usize, k: usize, n: usize) -> ItemsCount {
 /// A recurrent step of all sentences, on one thread.
 #[divan::bench(args = UNITS)]
 fn packed_product(bencher: Bencher, n: usize) {
+    multiply_packed(bencher, n, Packed::new);
+}
+
+/// The same as translating multiplies floats; rows are cut in two in the time.
+#[divan::bench(args = UNITS)]
+fn paired_product(bencher: Bencher, n: usize) {
+    multiply_packed(bencher, n, Packed::paired);
+}
+
+fn multiply_packed(bencher: Bencher, n: usize, pack: fn(Matrix) -> Packed) {
     let (weight, a) = (numbers(n * 3 * n), numbers(BATCH * n));
-    let packed = Packed::new(Matrix::new(&weight, n, 3 * n));
+    let packed = pack(Matrix::new(&weight, n, 3 * n));
     let rows: Vec<&[f32]> = a.chunks_exact(n).collect();
     let mut c = vec![0.0; BATCH * 3 * n];
     bencher.counter(operations(BATCH, n, 3 * n)).bench_local(|| {
