@@ -156,30 +156,83 @@ fn rounding(precision: Precision) -> f64 {
     if precision == Precision::Float16 { 0.003 } else { 0.008 }
 }
 
+/// A product C ← A W or C + A W to try a packed weight on.
+struct Product {
+    sizes: [usize; 3],
+    transposed: bool,
+    write: Write,
+    a: Vec<f32>,
+    b: Vec<f32>,
+    c: Vec<f32>,
+}
+
+impl Product {
+    fn new([m, k, n]: [usize; 3], transposed: bool, add: bool) -> Self {
+        let write = if add { Write::Add } else { Write::Set };
+        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        Self { sizes: [m, k, n], transposed, write, a, b, c }
+    }
+
+    fn weight(&self) -> Matrix<'_> {
+        let [_, k, n] = self.sizes;
+        if self.transposed { Matrix::new(&self.b, n, k).transposed() } else { Matrix::new(&self.b, k, n) }
+    }
+
+    fn weight_at(&self, row: usize, column: usize) -> f64 {
+        let [_, k, n] = self.sizes;
+        f64::from(self.b[if self.transposed { column * k + row } else { row * n + column }])
+    }
+
+    fn rows(&self) -> Vec<&[f32]> {
+        self.a.chunks_exact(self.sizes[1]).collect()
+    }
+
+    /// C, as a packed weight makes it.
+    fn with(&self, packed: &Packed) -> Vec<f32> {
+        let mut c = self.c.clone();
+        packed.multiply(&self.rows(), &mut c.chunks_exact_mut(self.sizes[2]).collect::<Vec<_>>(), self.write);
+        c
+    }
+
+    /// Compares with sums in 64 bits, to a tolerance that follows from the sum of what each sums up without its signs.
+    fn check(&self, found: &[f32], relative: f64, tolerance: impl Fn(f64) -> f64) {
+        let [_, k, n] = self.sizes;
+        for (place, (&found, &before)) in found.iter().zip(&self.c).enumerate() {
+            let (row, column) = (&self.a[place / n * k..][..k], place % n);
+            let terms = row.iter().enumerate().map(|(l, &a)| f64::from(a) * self.weight_at(l, column));
+            let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
+            let before = if self.write == Write::Add { f64::from(before) } else { 0.0 };
+            close(found, sum + before, relative, tolerance(size));
+        }
+    }
+}
+
+#[test]
+fn a_weight_may_have_no_columns_or_no_rows() {
+    let ways = [Packed::new, Packed::paired].map(|pack| move |k, n| pack(Matrix::new(&[], k, n)));
+    for pack in ways {
+        for shared in [false, true] {
+            pack(2, 0).multiply_shared(shared, &[&[1.0, 2.0]], &mut [&mut []], Write::Set);
+            let mut c = [1.0; 3];
+            pack(0, 3).multiply_shared(shared, &[&[]], &mut [&mut c], Write::Set);
+            assert_eq!(c, [0.0; 3]);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn packed_products(m in prop::sample::select(vec![1usize, 2, 3, 5, 8, 13, 17]), k in size(), n in size(), transposed: bool, add: bool) {
-        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
-        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
-        let b_at = |i: usize, j: usize| f64::from(if transposed { b[j * k + i] } else { b[i * n + j] });
+        let product = Product::new([m, k, n], transposed, add);
         for instructions in Instructions::all() {
-            let packed = Packed::with(instructions, weight);
-            let mut found = c.clone();
-            let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
-            let write = if add { Write::Add } else { Write::Set };
-            packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
-            for i in 0..m {
-                for j in 0..n {
-                    let sum: f64 = (0..k).map(|l| f64::from(a[i * k + l]) * b_at(l, j)).sum();
-                    let before = if add { f64::from(c[i * n + j]) } else { 0.0 };
-                    close(found[i * n + j], sum + before, 1e-5, 1e-5);
-                }
-            }
+            let packed = Packed::with(instructions, product.weight());
+            let found = product.with(&packed);
+            product.check(&found, 1e-5, |_| 1e-5);
             // A row alone has the same bits.
-            let mut alone = c[..n].to_vec();
-            packed.multiply(&rows[..1], &mut [&mut alone[..]], write);
+            let mut alone = product.c[..n].to_vec();
+            packed.multiply(&product.rows()[..1], &mut [&mut alone[..]], product.write);
             prop_assert_eq!(&alone[..], &found[..n]);
         }
     }
@@ -189,47 +242,31 @@ proptest! {
         if !is_available(Precision::Bfloat16) {
             return Ok(());
         }
-        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
-        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
-        let packed = Packed::rounded(Precision::Bfloat16, weight);
-        let (mut found, mut expected) = (c.clone(), c.clone());
-        let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
-        let write = if add { Write::Add } else { Write::Set };
-        packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
-        Packed::new(weight).multiply(&rows, &mut expected.chunks_exact_mut(n).collect::<Vec<_>>(), write);
-        for (i, (found, expected)) in found.chunks_exact(n).zip(expected.chunks_exact(n)).enumerate() {
-            let size: f64 = rows[i].iter().map(|x| f64::from(x.abs())).sum();
+        let product = Product::new([m, k, n], transposed, add);
+        let packed = Packed::rounded(Precision::Bfloat16, product.weight());
+        let (found, expected) = (product.with(&packed), product.with(&Packed::new(product.weight())));
+        let rows = product.rows();
+        for (row, (found, expected)) in rows.iter().zip(found.chunks_exact(n).zip(expected.chunks_exact(n))) {
+            let size: f64 = row.iter().map(|x| f64::from(x.abs())).sum();
             for (found, expected) in found.iter().zip(expected) {
                 close(*found, f64::from(*expected), 1e-6, rounding(Precision::Bfloat16) * size);
             }
         }
-        let mut alone = c[(m - 1) * n..].to_vec();
-        packed.multiply_shared(true, &rows[m - 1..], &mut [&mut alone[..]], write);
+        let mut alone = product.c[(m - 1) * n..].to_vec();
+        packed.multiply_shared(true, &rows[m - 1..], &mut [&mut alone[..]], product.write);
         prop_assert_eq!(&alone[..], &found[(m - 1) * n..], "a row alone has the same bits");
     }
 
     #[test]
     fn paired_packed_products(m in prop::sample::select(vec![1usize, 2, 15, 16, 17, 33, 65]), k in prop::sample::select(vec![1usize, 7, 64, 65, 513, 1100]), n in size(), transposed: bool, add: bool) {
-        let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
-        let weight = if transposed { Matrix::new(&b, n, k).transposed() } else { Matrix::new(&b, k, n) };
-        let b_at = |i: usize, j: usize| f64::from(if transposed { b[j * k + i] } else { b[i * n + j] });
-        let packed = Packed::paired(weight);
-        let mut found = c.clone();
-        let rows: Vec<&[f32]> = a.chunks_exact(k).collect();
-        let write = if add { Write::Add } else { Write::Set };
-        packed.multiply(&rows, &mut found.chunks_exact_mut(n).collect::<Vec<_>>(), write);
-        for i in 0..m {
-            for j in 0..n {
-                let terms = (0..k).map(|l| f64::from(a[i * k + l]) * b_at(l, j));
-                let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
-                let before = if add { f64::from(c[i * n + j]) } else { 0.0 };
-                close(found[i * n + j], sum + before, 1e-6, f64::from(packed.error()) * size);
-            }
-        }
+        let product = Product::new([m, k, n], transposed, add);
+        let packed = Packed::paired(product.weight());
+        let found = product.with(&packed);
+        product.check(&found, 1e-6, |size| f64::from(packed.error()) * size);
         // A row alone has the same bits, and so have some of its columns; those of the weight are near the ones it is made of.
+        let (rows, mut alone) = (product.rows(), product.c[(m - 1) * n..].to_vec());
         let last = &rows[m - 1..];
-        let mut alone = c[(m - 1) * n..].to_vec();
-        packed.multiply_shared(true, last, &mut [&mut alone[..]], write);
+        packed.multiply_shared(true, last, &mut [&mut alone[..]], product.write);
         prop_assert_eq!(&alone[..], &found[(m - 1) * n..]);
         packed.multiply(last, &mut [&mut alone[..]], Write::Set);
         let columns: Vec<usize> = (0..n).filter(|j| j % 5 != 1).collect();
@@ -237,7 +274,8 @@ proptest! {
         packed.multiply_columns(last[0], &columns, |j, product| taken.push((j, product)));
         prop_assert_eq!(taken, columns.iter().map(|&j| (j, alone[j])).collect::<Vec<_>>());
         packed.for_each_column(|j, column| {
-            column.iter().enumerate().for_each(|(l, &found)| close(found, b_at(l, j), 2f64.powi(-16), 0.0));
+            let found = column.iter().enumerate();
+            found.for_each(|(l, &found)| close(found, product.weight_at(l, j), 2f64.powi(-16), 0.0));
         });
     }
 

@@ -262,7 +262,7 @@ pub(super) fn panels(n: usize, lanes: usize) -> impl Iterator<Item = Range<usize
 }
 
 /// Runs `multiply` for all panels of a weight of `size` elements, with their numbers, and the rows of C from their first column on: for
-/// all at once, or if `shared` is set and the weight is large enough, for those of each thread.
+/// all at once, or if `shared` is set and the weight is large enough, for those of each thread. Where there are none, there is nothing to do.
 pub(super) fn share_columns(
     shared: bool,
     size: usize,
@@ -273,6 +273,9 @@ pub(super) fn share_columns(
     /// The elements of a weight that are worth waking a thread for: so many take a twentieth of a millisecond to read.
     const WORTH_A_THREAD: usize = 1 << 18;
     let threads = rayon::current_num_threads().min(size / WORTH_A_THREAD);
+    if panels.is_empty() {
+        return;
+    }
     if !shared || threads < 2 {
         return multiply(0..panels.len(), c);
     }
