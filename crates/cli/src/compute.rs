@@ -13,9 +13,9 @@ use crate::args::{Compute, Search};
 use crate::messages::Messages;
 
 impl Compute {
-    /// Limits the threads to those that were asked for. Comes before anything is computed.
-    pub fn limit_threads(&self) -> Result<()> {
-        limit_threads(self.threads)
+    /// Starts the threads that were asked for. Comes before anything is computed.
+    pub fn start_threads(&self) -> Result<()> {
+        start_threads(self.threads)
     }
 
     /// What is computed with, in words.
@@ -25,7 +25,7 @@ impl Compute {
 
     /// Reads a model and puts it to work, together with others.
     pub fn load(&self, model: &Path, others: &[PathBuf], messages: Messages) -> Result<Translator> {
-        self.limit_threads()?;
+        self.start_threads()?;
         let device = self.device.open()?;
         messages.detail(self.describe(kernel_of(&device)));
         let paths = [model].into_iter().chain(others.iter().map(PathBuf::as_path));
@@ -51,14 +51,23 @@ impl Compute {
     }
 }
 
-/// Limits the threads, where there is a limit. Comes before anything is computed; only the first call counts.
-pub fn limit_threads(threads: Option<NonZeroUsize>) -> Result<()> {
-    static LIMITED: OnceLock<()> = OnceLock::new();
-    let Some(threads) = threads.filter(|_| LIMITED.set(()).is_ok()) else { return Ok(()) };
-    // SAFETY: no other thread runs yet that could read the environment.
-    unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
-    pool.with_context(|| format!("cannot start {threads} threads; use a smaller number with --threads"))
+/// Starts the threads that compute, as many as are asked for or one a processor. Comes before anything is computed; only
+/// the first call counts.
+///
+/// The caller is one of them: what it computes itself it need not hand over, and wait for, a hundred times an update. So no
+/// other thread may hand work to them while the caller waits for that thread.
+pub fn start_threads(threads: Option<NonZeroUsize>) -> Result<()> {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    if STARTED.set(()).is_err() {
+        return Ok(());
+    }
+    if let Some(threads) = threads {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
+    }
+    let threads = threads.map_or(0, NonZeroUsize::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
+    pool.context("cannot start the threads that compute; use a smaller number with --threads")
 }
 
 impl Search {

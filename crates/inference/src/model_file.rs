@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 use burn::tensor::Device;
 use memmap2::Mmap;
@@ -267,11 +266,7 @@ impl Model {
         let mut tensors: BTreeMap<String, TensorView> = tensors.map_err(|error| damaged(error.to_string()))?;
         let content = tensors.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
         // Both take long. The tokenizers are read here: memory that other threads are given in small pieces costs more.
-        let (computed, vocabularies) = thread::scope(|scope| {
-            let hashing = scope.spawn(|| hash(&header, content));
-            let vocabularies = read_vocabularies(&header, path);
-            (hashing.join().expect("hashing does not panic"), vocabularies)
-        });
+        let (vocabularies, computed) = rayon::join(|| read_vocabularies(&header, path), || hash(&header, content));
         give_back(&bytes);
         if computed != header.blake3 {
             return Err(damaged("its content does not match its checksum".into()));

@@ -69,7 +69,7 @@ fn by_statistics(args: &Align, pairs: Pairs, results: &mut Results, shown: bool)
     if args.compute.device != DeviceName::default() {
         return Err(Misuse("--statistical computes on the CPU: leave --device out".into()).into());
     }
-    args.compute.limit_threads()?;
+    args.compute.start_threads()?;
     Learnt::learn(args, pairs, shown)?.for_each(|window, aligned| results.add(window, aligned))
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{BenchCommand, BenchProducts, BenchTrain, BenchTranslate};
-use crate::compute::limit_threads;
+use crate::compute::start_threads;
 use crate::output::print;
 use crate::usage::{cpu_time, peak_memory};
 
@@ -64,7 +64,7 @@ fn train(args: &BenchTrain) -> Result<()> {
         Some(path) => Config::load(path, &args.overrides)?,
         None => Config::from_toml("", &args.overrides)?,
     };
-    args.compute.limit_threads()?;
+    args.compute.start_threads()?;
     let device = args.compute.device.open()?;
     let kernel = kernel_of(&device);
     let workload = Workload {
@@ -224,7 +224,7 @@ impl std::fmt::Display for Translating {
 }
 
 fn products(args: &BenchProducts) -> Result<()> {
-    limit_threads(args.threads)?;
+    start_threads(args.threads)?;
     let threads = rayon::current_num_threads();
     let rates = rates();
     if args.json {

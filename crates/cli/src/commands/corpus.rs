@@ -14,7 +14,7 @@ use rnnsearch_corpus::{Entries, Entry, FileEnd, Item, Language};
 use serde_json::{Value, json};
 
 use crate::args::{CorpusAction, CorpusText};
-use crate::compute::limit_threads;
+use crate::compute::start_threads;
 use crate::failure::Misuse;
 use crate::messages::Messages;
 use crate::progress::Counter;
@@ -31,7 +31,7 @@ pub fn run(what: &CorpusAction) -> Result<ExitCode> {
 impl CorpusText {
     /// The settings that it comes to. Filters are those of the configuration, or of `by_default` if that has any, and of the options.
     fn data(&self, by_default: &FilterConfig, messages: Messages) -> Result<DataConfig> {
-        limit_threads(self.threads)?;
+        start_threads(self.threads)?;
         let overrides = self.overrides(by_default);
         let mut data = match &self.config {
             Some(config) => Config::load(config, &overrides)?.data,

@@ -25,7 +25,7 @@ pub fn run(args: &Export) -> Result<()> {
     if args.file.exists() && !args.overwrite {
         return Err(Misuse(format!("`{shown}` exists: use --overwrite to replace it, or another name")).into());
     }
-    args.compute.limit_threads()?;
+    args.compute.start_threads()?;
     let inputs = [Some(&args.run), args.shortlist.source.as_ref(), args.shortlist.target.as_ref()];
     let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
     let mut file = OutputFile::create(&args.file, &inputs)?;

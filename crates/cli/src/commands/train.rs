@@ -20,7 +20,7 @@ use crate::progress::TrainingProgress;
 pub fn run(args: &Train) -> Result<ExitCode> {
     let config = Config::load_for_training(&args.config, &overrides(args)?)?;
     let folder = args.run.clone().unwrap_or_else(|| default_run(&args.config));
-    args.compute.limit_threads()?;
+    args.compute.start_threads()?;
     let device = args.compute.device.open()?;
     args.messages.detail(args.compute.describe(kernel_of(&device)));
     if let Some(precision) = precision_on(&device, config.training.precision) {

@@ -8,7 +8,9 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{FIXTURE, assert_failed, assert_fails, page_data, pairs, rnnsearch, stdout, with_model};
+use crate::common::{
+    FIXTURE, assert_failed, assert_fails, lasting_folder, page_data, pairs, rnnsearch, stdout, with_model,
+};
 
 /// Sentences that the model was not trained on, with a blank pair and half a blank pair among them.
 struct Corpus {
@@ -23,7 +25,7 @@ const PAIRS: usize = 42;
 const BLANK: [usize; 2] = [3, 5];
 
 static CORPUS: LazyLock<Corpus> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lasting_folder();
     let [source, target, gold] = ["a.en", "a.fr", "a.talp"].map(|name| folder.path().join(name));
     let mut pairs = pairs().split_off(360);
     pairs.insert(3, (String::new(), " ".into()));
@@ -62,7 +64,7 @@ fn gold() -> &'static str {
 
 /// A model of the opposite direction, trained once.
 static REVERSE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lasting_folder();
     let text = fs::read_to_string(&FIXTURE.config).unwrap();
     let swapped = text.replace("en\"", "XX\"").replace("fr\"", "en\"").replace("XX\"", "fr\"");
     let config = folder.path().join("reverse.toml");

@@ -142,6 +142,11 @@ impl Fixture {
     }
 }
 
+/// A folder for what a static holds: nothing drops those, so it goes with the fixture.
+pub fn lasting_folder() -> TempDir {
+    tempfile::tempdir_in(&FIXTURE.folder).unwrap()
+}
+
 /// The program with some arguments, in an environment that tells it nothing.
 pub fn rnnsearch<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(PROGRAM);

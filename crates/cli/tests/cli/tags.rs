@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{assert_fails, corpus, rnnsearch, stdout, with_model};
+use crate::common::{assert_fails, lasting_folder, rnnsearch, stdout, with_model, write_corpus};
 
 /// A model that translates to French, and with the tag `2up` writes the English words in capitals.
 struct Tagged {
@@ -19,7 +19,8 @@ const CORPORA: &str =
     r#"data.train=[{source="train.en",target="train.fr"},{source="train.en",target="train.up",tag="2up",weight=1.5}]"#;
 
 static TAGGED: LazyLock<Tagged> = LazyLock::new(|| {
-    let (folder, config) = corpus();
+    let folder = lasting_folder();
+    let config = write_corpus(folder.path());
     for name in ["train", "valid"] {
         let text = fs::read_to_string(folder.path().join(format!("{name}.en"))).unwrap();
         fs::write(folder.path().join(format!("{name}.up")), text.to_uppercase()).unwrap();
