@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::Reset;
+use crate::buffers::zeros;
 use crate::linear::sum_of_rows;
 use crate::network::{Operand, Parameter, Weight};
 use crate::norm::{self, Part, gain_gradient, part_backward};
@@ -280,7 +281,7 @@ impl Steps<'_> {
         let input = Matrix::new(self.input, rows, n).transposed();
         let normalizes = !self.d_raw.is_empty();
         let d_products = Matrix::new(if normalizes { self.d_raw } else { self.d_gates }, rows, 3 * n);
-        let mut gradient = vec![0.0; n * 3 * n];
+        let mut gradient = zeros(n * 3 * n);
         product(input, d_products.columns(0..2 * n), &mut gradient, 3 * n, Write::Set);
         let (met, d_candidate) = if self.d_product.is_empty() {
             (Matrix::new(self.inner, rows, n).transposed(), d_products.columns(2 * n..3 * n))

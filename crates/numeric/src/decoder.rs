@@ -12,6 +12,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::attention::AttendBackward;
+use crate::buffers::zeros;
 use crate::cell::{Cell, CellBackward, StepBackward, Steps, mask};
 use crate::gru::Active;
 use crate::linear::sum_of_rows;
@@ -186,21 +187,18 @@ impl Decoder<'_> {
         let weights = Weights { query, context, first, second };
         let steps = projected.len() / (3 * self.n);
         assert!(steps.is_multiple_of(self.batch), "whole steps");
-        let mut outputs = vec![0.0; steps * self.width()];
+        let mut outputs = zeros(steps * self.width());
         let two = if self.second.is_some() { steps } else { 0 };
         let second_gates = self.second.map_or_else(Vec::new, |unit| unit.input_bias.repeat(steps));
         let kept = if self.gains.is_some() { norm::width(self.n) } else { 0 };
-        let unit = |gates, steps: usize| UnitTape {
-            gates,
-            inner: vec![0.0; steps * self.n],
-            normalized: vec![0.0; steps * kept],
-        };
+        let unit =
+            |gates, steps: usize| UnitTape { gates, inner: zeros(steps * self.n), normalized: zeros(steps * kept) };
         let mut tape = DecoderTape {
             first: unit(projected, steps),
             second: unit(second_gates, two),
-            between: vec![0.0; two * self.n],
-            queries: vec![0.0; steps * attention],
-            taken: vec![0.0; steps * kept],
+            between: zeros(two * self.n),
+            queries: zeros(steps * attention),
+            taken: zeros(steps * kept),
             alignments: vec![0.0; steps * src_len],
         };
         let deal = Deal::new(self.batch);
@@ -322,11 +320,11 @@ impl Decoder<'_> {
         let mut d = Written {
             first: self.unit_written(steps),
             second: self.unit_written(if self.second.is_some() { steps } else { 0 }),
-            queries: vec![0.0; steps * attention],
-            contexts: vec![0.0; steps * annotation],
+            queries: zeros(steps * attention),
+            contexts: zeros(steps * annotation),
             taken: self.of_normalized(steps),
             initial: vec![0.0; self.batch * self.n],
-            keys: vec![0.0; self.batch * src_len * attention],
+            keys: zeros(self.batch * src_len * attention),
             energies: vec![0.0; self.batch * attention],
         };
         let deal = Deal::new(self.batch);
@@ -339,13 +337,13 @@ impl Decoder<'_> {
     /// Room for what a unit writes in so many steps of all sentences.
     fn unit_written(&self, steps: usize) -> UnitWritten {
         let product = if self.reset == Reset::After { steps * self.n } else { 0 };
-        let (gates, raw) = (vec![0.0; steps * 3 * self.n], self.of_normalized(steps));
-        UnitWritten { gates, product: vec![0.0; product], raw }
+        let (gates, raw) = (zeros(steps * 3 * self.n), self.of_normalized(steps));
+        UnitWritten { gates, product: zeros(product), raw }
     }
 
     /// Room for the gradients of products of so many steps before they were normalised, if they were.
     fn of_normalized(&self, steps: usize) -> Vec<f32> {
-        vec![0.0; if self.gains.is_some() { steps * 3 * self.n } else { 0 }]
+        zeros(if self.gains.is_some() { steps * 3 * self.n } else { 0 })
     }
 
     /// The state before each step, `[tgt_len, batch, n]`.
@@ -556,7 +554,7 @@ impl Decoder<'_> {
     fn annotations_gradient(&self, alignments: &[f32], d_contexts: &[f32]) -> Vec<f32> {
         let Memory { src_len, annotation, .. } = self.memory;
         let steps = alignments.len() / (self.batch * src_len);
-        let mut gradient = vec![0.0; self.batch * src_len * annotation];
+        let mut gradient = zeros(self.batch * src_len * annotation);
         gradient.par_chunks_exact_mut(src_len * annotation).enumerate().for_each(|(b, d_annotations)| {
             let mut weights = vec![0.0; steps];
             for (j, d_annotation) in d_annotations.chunks_exact_mut(annotation).enumerate() {

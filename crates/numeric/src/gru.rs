@@ -1,6 +1,7 @@
 //! A gated recurrent unit over a padded batch.
 
 use crate::Reset;
+use crate::buffers::zeros;
 use crate::cell::{Cell, CellBackward, Step, StepBackward, Steps, mask};
 use crate::network::Operand;
 use crate::product::current_precision;
@@ -69,9 +70,9 @@ impl Gru<'_> {
         let cell = Cell::new(current_precision(), self.weight, [self.bias, self.gain], self.reset, self.n);
         let size = self.len * self.batch * self.n;
         assert_eq!(projected.len(), 3 * size);
-        let mut states = vec![0.0; size];
+        let mut states = zeros(size);
         let normalized = self.of_normalized(norm::width(self.n));
-        let mut tape = GruTape { gates: projected, inner: vec![0.0; size], normalized };
+        let mut tape = GruTape { gates: projected, inner: zeros(size), normalized };
         let deal = Deal::new(self.batch);
         let hands = deal
             .rows(&mut states, self.n)
@@ -85,7 +86,7 @@ impl Gru<'_> {
 
     /// Room for rows of this width of all positions, if products are normalised.
     fn of_normalized(&self, width: usize) -> Vec<f32> {
-        vec![0.0; if self.gain.is_some() { self.len * self.batch * width } else { 0 }]
+        zeros(if self.gain.is_some() { self.len * self.batch * width } else { 0 })
     }
 
     /// The whole sequence of one hand's sentences.
@@ -140,9 +141,9 @@ impl Gru<'_> {
         let previous = self.previous(states);
         let dropped = self.dropout.map(|dropout| self.dropped(&previous, dropout));
         let read = Read { tape, previous: &previous, input: dropped.as_deref().unwrap_or(&previous), d_states };
-        let mut d_projected = vec![0.0; 3 * states.len()];
+        let mut d_projected = zeros(3 * states.len());
         let mut d_initial = vec![0.0; self.initial.len()];
-        let mut d_product = vec![0.0; if self.reset == Reset::After { states.len() } else { 0 }];
+        let mut d_product = zeros(if self.reset == Reset::After { states.len() } else { 0 });
         let mut d_raw = self.of_normalized(3 * self.n);
         let deal = Deal::new(self.batch);
         let hands = deal

@@ -24,6 +24,7 @@
 
 pub mod adam;
 mod attention;
+mod buffers;
 mod cell;
 pub mod decoder;
 pub mod gru;
@@ -39,6 +40,7 @@ mod rows;
 pub mod vector;
 
 pub use attention::Memory;
+pub use buffers::scale;
 pub use instructions::Instructions;
 pub use memory::keep_freed_buffers;
 pub use rates::{Rate, RateKind, highest, rates};

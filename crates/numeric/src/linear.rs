@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::buffers::zeros;
 use crate::product::{Matrix, Write, product, product_of};
 use crate::vector;
 
@@ -123,7 +124,7 @@ impl Readout<'_> {
             product(x, weight, &mut sums, self.pieces, Write::Add);
         }
         let mut tape = ReadoutTape { second_won: vec![false; sums.len() / 2] };
-        let mut units = vec![0.0; sums.len() / 2];
+        let mut units = zeros(sums.len() / 2);
         let rows = units.par_chunks_mut(self.pieces / 2).zip(tape.second_won.par_chunks_mut(self.pieces / 2));
         rows.zip(sums.par_chunks(self.pieces)).for_each(|((units, second_won), sums)| {
             let pairs = sums.chunks_exact(2).zip(bias.chunks_exact(2));
@@ -138,7 +139,7 @@ impl Readout<'_> {
 
     /// From the gradient of t_i, `[rows, l]`, those of the inputs.
     pub fn backward(&self, tape: &ReadoutTape, d_units: &[f32]) -> ReadoutGradients {
-        let mut d_sums = vec![0.0; 2 * d_units.len()];
+        let mut d_sums = zeros(2 * d_units.len());
         let rows = d_sums.par_chunks_mut(self.pieces).zip(tape.second_won.par_chunks(self.pieces / 2));
         rows.zip(d_units.par_chunks(self.pieces / 2)).for_each(|((d_sums, second_won), d_units)| {
             for ((pair, second_won), d) in d_sums.chunks_exact_mut(2).zip(second_won).zip(d_units) {
@@ -146,7 +147,7 @@ impl Readout<'_> {
             }
         });
         let width = self.seen.len() / self.rows();
-        let mut seen = vec![0.0; self.seen.len()];
+        let mut seen = zeros(self.seen.len());
         let d = Matrix::new(&d_sums, self.rows(), self.pieces);
         let [state, context, word] = self.parts();
         product(d, state.1.transposed(), &mut seen, width, Write::Set);

@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::buffers::zeros;
 use crate::linear::sum_of_rows;
 use crate::vector;
 
@@ -134,7 +135,7 @@ impl Normalization<'_> {
     /// From the gradient of the result, `[rows, 3n]`, those of the inputs.
     pub fn backward(&self, tape: &NormalizationTape, d: &[f32]) -> NormalizationGradients {
         let (width, n) = (self.gain.len(), self.gain.len() / 3);
-        let mut products = vec![0.0; d.len()];
+        let mut products = zeros(d.len());
         let rows = products.par_chunks_exact_mut(width).zip(d.par_chunks_exact(width));
         let kept = tape.normalized.par_chunks_exact(width).zip(tape.scales.par_chunks_exact(2));
         rows.zip(kept).for_each(|((d_product, d), (normalized, scales))| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::backend::TensorMetadata;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
@@ -194,7 +195,10 @@ impl<B: Host> Backward<B, 3> for LossBackward {
         let scale = B::slice(&B::contiguous(grads.consume::<B>(&ops.node)))[0];
         for (parent, gradient) in ops.parents.into_iter().zip(ops.state) {
             if let Some(parent) = parent {
-                grads.register::<B>(parent.id, B::float_mul_scalar(gradient, scale.into()));
+                let shape = gradient.shape();
+                let mut elements = B::into_vec(gradient);
+                timed(Operation::Output, || rnnsearch_numeric::scale(&mut elements, scale));
+                grads.register::<B>(parent.id, B::tensor(elements, &shape));
             }
         }
     }

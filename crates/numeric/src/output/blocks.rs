@@ -7,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Output, OutputGradients};
+use crate::buffers::zeros;
 use crate::product::bfloat::{Left, PANEL, Right};
 use crate::product::{Matrix, Write};
 use crate::vector;
@@ -121,7 +122,7 @@ impl<'o> Blocks<'o> {
     fn gradients(&self, words: &[Range<usize>], normalizers: &[f32]) -> OutputGradients {
         let (size, vocabulary) = (self.output.size, self.output.bias.len());
         let mut d = OutputGradients {
-            readout: vec![0.0; self.output.readout.len()],
+            readout: zeros(self.output.readout.len()),
             weight: Vec::with_capacity(size * vocabulary),
             bias: vec![0.0; vocabulary],
         };

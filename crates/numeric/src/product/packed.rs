@@ -73,7 +73,7 @@ impl Packed {
         Self::with(Instructions::available(), weight)
     }
 
-    /// Packs a weight for products in a precision: rounds it where there are kernels for rows in that precision.
+    /// Packs a weight for products in a precision: rounds it, on all threads, where there are kernels for rows in that precision.
     ///
     /// # Panics
     ///
@@ -83,7 +83,7 @@ impl Packed {
         match precision {
             #[cfg(target_arch = "x86_64")]
             Precision::Bfloat16 => {
-                Self { form: Form::Bfloat(bfloat::Right::new(weight)), k: weight.rows, n: weight.columns }
+                Self { form: Form::Bfloat(bfloat::Right::shared(weight)), k: weight.rows, n: weight.columns }
             }
             _ => Self::new(weight),
         }
