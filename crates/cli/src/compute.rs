@@ -65,9 +65,12 @@ pub fn start_threads(threads: Option<NonZeroUsize>) -> Result<()> {
         // SAFETY: no other thread runs yet that could read the environment.
         unsafe { std::env::set_var("MATMUL_NUM_THREADS", threads.to_string()) };
     }
-    let threads = threads.map_or(0, NonZeroUsize::get);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
-    pool.context("cannot start the threads that compute; use a smaller number with --threads")
+    let count = threads.map_or(0, NonZeroUsize::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).use_current_thread().build_global();
+    pool.with_context(|| match threads {
+        Some(threads) => format!("cannot start {threads} threads; use a smaller number with --threads"),
+        None => "cannot start a thread for each processor; ask for fewer with --threads".into(),
+    })
 }
 
 impl Search {
