@@ -78,7 +78,7 @@ static REVERSE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 });
 
 #[test]
-fn threads_are_limited_once() {
+fn threads_are_started_once() {
     let [source, target] = ["valid.en", "valid.fr"].map(|name| FIXTURE.folder.join(name));
     let links = |args: &[&str]| {
         let mut align =
