@@ -43,6 +43,8 @@ def metadata(case: Case) -> dict[str, str]:
     model["dropout"] = {"embedding": 0.0, "recurrent": 0.0, "hidden": 0.0, "readout": 0.0}
     facts = {"name": case.name, "description": case.description, "model": model, **vocabularies}
     facts["label_smoothing"] = case.label_smoothing
+    if case.consistency > 0:
+        facts["consistency"] = case.consistency
     return {"case": json.dumps(facts, ensure_ascii=False)}
 
 

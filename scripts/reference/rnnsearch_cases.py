@@ -22,6 +22,7 @@ from rnnsearch_model import (
     parameter_shapes,
     run,
     smoothed_loss,
+    twins_divergence,
 )
 
 
@@ -35,6 +36,7 @@ class Case:
     source_lengths: tuple[int, ...] = (4, 7, 1, 6)  # in no order, and the longest is not the first
     target_lengths: tuple[int, ...] = (5, 2, 6, 1)  # END included; the last target is empty
     label_smoothing: float = 0.0
+    consistency: float = 0.0  # the weight of the twins' divergence; where it is not 0, every two columns have one target
 
 
 SHARED = Settings(reset="after", readout=5, share_embeddings=True, source_vocabulary=12, target_vocabulary=12)
@@ -77,6 +79,7 @@ CASES = (
     Case("single-word", "a batch of one sentence of one word", Settings(reset="after"), (1,), (3,)),
     Case("long-before", "longer sentences", Settings(reset="before"), (17, 30, 24), (25, 19, 8), 0.1),
     Case("long-after", "longer sentences", Settings(reset="after"), (30, 3, 28), (25, 13, 25), 0.1),
+    Case("twins", "R-Drop: two sources for each target", Settings(reset="after"), (4, 7, 6, 1), (5, 5, 2, 2), 0.1, 5.0),
     Case("conditional", "a second unit takes the context", Settings(reset="after", decoder="conditional")),
     Case(
         "layer-norm-before",
@@ -138,10 +141,14 @@ def draw_sentences(vocabulary: int, lengths: tuple[int, ...], end: bool, random:
 def draw_batch(case: Case, random: np.random.RandomState) -> Batch:
     """The sentence pairs of a case."""
     settings = case.settings
+    source = draw_sentences(settings.source_vocabulary, case.source_lengths, False, random)
+    target = draw_sentences(settings.target_vocabulary, case.target_lengths, True, random)
+    if case.consistency > 0:
+        target[:, 1::2] = target[:, ::2]
     return Batch(
-        source=draw_sentences(settings.source_vocabulary, case.source_lengths, False, random),
+        source=source,
         source_lengths=torch.tensor(case.source_lengths),
-        target=draw_sentences(settings.target_vocabulary, case.target_lengths, True, random),
+        target=target,
         target_lengths=torch.tensor(case.target_lengths),
     )
 
@@ -161,10 +168,18 @@ class Result:
     gradients: Parameters
 
 
+def loss_of(case: Case, outputs: Outputs, batch: Batch) -> Tensor:
+    """What is made small, a scalar in nats."""
+    loss = smoothed_loss(outputs.logits, batch, case.label_smoothing)
+    if case.consistency > 0:
+        loss = loss + case.consistency * twins_divergence(outputs.logits, batch)
+    return loss
+
+
 def compute(case: Case, parameters: Parameters, batch: Batch) -> Result:
     """Runs the network forwards and backwards."""
     outputs = run(case.settings, parameters, batch)
-    loss = smoothed_loss(outputs.logits, batch, case.label_smoothing)
+    loss = loss_of(case, outputs, batch)
     gradients = torch.autograd.grad(loss, list(parameters.values()))
     return Result(
         parameters=parameters,

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rnnsearch_cases import CASES, Case, Result, compute, compute_case
-from rnnsearch_model import BEGIN, Batch, Parameters, Settings, run, smoothed_loss
+from rnnsearch_cases import CASES, Case, Result, compute, compute_case, loss_of
+from rnnsearch_model import BEGIN, PAD, Batch, Parameters, Settings, run
 
 Vector = np.ndarray
 Vectors = dict[str, np.ndarray]
@@ -83,10 +83,14 @@ def torch_gru_weights(parameters: Parameters, name: str) -> tuple[Tensor, Tensor
 
 
 def loss_is_torch_cross_entropy(case: Case) -> float:
-    """The loss equals PyTorch's `cross_entropy`, smoothed and averaged over what is not padding."""
+    """The loss equals PyTorch's `cross_entropy`, smoothed and averaged over what is not padding, and its `kl_div` of twins."""
     result = compute_case(case)
     logits, target = result.outputs.logits.flatten(0, 1), result.batch.target.flatten()
     loss = nn.functional.cross_entropy(logits, target, ignore_index=0, label_smoothing=case.label_smoothing)
+    if case.consistency > 0:
+        twins = logits.log_softmax(dim=-1)[target != PAD].unflatten(0, (-1, 2)).unbind(dim=1)
+        both = [nn.functional.kl_div(q, p, reduction="sum", log_target=True) for p, q in (twins, twins[::-1])]
+        loss = loss + case.consistency * sum(both) / 2 / (target != PAD).sum()
     nll = nn.functional.cross_entropy(logits, target, ignore_index=0, reduction="none").view_as(result.batch.target)
     return largest_difference([(result.loss, loss), (result.nll, nll.sum(dim=0))])
 
@@ -231,7 +235,7 @@ def loss_after(case: Case, result: Result, name: str, entry: tuple[int, ...], ch
     changed = result.parameters[name].clone()
     changed[entry] += change
     outputs = run(case.settings, {**result.parameters, name: changed}, result.batch)
-    return smoothed_loss(outputs.logits, result.batch, case.label_smoothing).item()
+    return loss_of(case, outputs, result.batch).item()
 
 
 def every_parameter_matters(case: Case) -> float:
@@ -253,7 +257,8 @@ def is_idle_for_one_word(name: str) -> bool:
 
 
 def sentences_are_the_same_alone(case: Case) -> float:
-    """Every sentence gives the same numbers alone as in the batch, and the batch's gradient is theirs, weighted."""
+    """Every sentence gives the same numbers alone as in the batch, and the batch's gradient is theirs, weighted; but for twins, which count together."""
+    case = replace(case, consistency=0.0)
     result = compute_case(case)
     share = result.batch.target_lengths.double() / result.batch.target_lengths.sum()
     gradients = {name: torch.zeros_like(value) for name, value in result.gradients.items()}

@@ -302,3 +302,14 @@ def smoothed_loss(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:
     cross_entropy = -((1 - smoothing) * of_target + smoothing * log_probs.mean(dim=-1))
     mask = batch.target_mask()
     return (cross_entropy * mask).sum() / mask.sum()
+
+
+def twins_divergence(logits: Tensor, batch: Batch) -> Tensor:
+    """½ KL(p ‖ q) + ½ KL(q ‖ p) in nats, a scalar; p and q are what neighbouring columns 0 and 1, 2 and 3, ... predict.
+
+    The sum over pairs of real target tokens is divided by the number of tokens.
+    """
+    log_p, log_q = logits.log_softmax(dim=-1).unflatten(1, (-1, 2)).unbind(dim=2)
+    there, back = (log_p.exp() * (log_p - log_q)).sum(dim=-1), (log_q.exp() * (log_q - log_p)).sum(dim=-1)
+    mask = batch.target_mask()
+    return ((there + back) / 2 * mask[:, ::2]).sum() / mask.sum()

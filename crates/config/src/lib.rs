@@ -35,6 +35,7 @@ mod rules;
 mod schema;
 mod settings;
 mod snippet;
+mod twins;
 mod write;
 
 use std::path::Path;

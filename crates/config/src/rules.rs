@@ -299,6 +299,9 @@ fn training(court: &mut Court<'_>, config: &Config) {
         let help = "only `bpe` has merges to leave out: remove `bpe_dropout`, or set `tokenizer.kind = \"bpe\"`";
         court.contradiction(&["training.bpe_dropout", "tokenizer.kind"], help);
     }
+    if training.r_drop > 0.0 {
+        twins(court, config);
+    }
     let grows = training.grow_vocabulary > 0;
     if grows && training.from.is_none() {
         let help = "a vocabulary that is learnt has the size it is given: remove `grow_vocabulary`, or set `from`";
@@ -345,6 +348,18 @@ fn training(court: &mut Court<'_>, config: &Config) {
     if training.freeze.contains(&Part::Attention) && config.model.attention == Attention::None {
         let help = "without attention there is no alignment model: remove it from `freeze`";
         court.contradiction(&["training.freeze", "model.attention"], help);
+    }
+}
+
+/// What has no meaning for pairs that are in their batch twice.
+fn twins(court: &mut Court<'_>, config: &Config) {
+    if !config.model.dropout.any() {
+        let help = "without dropout both predictions are the same: remove `r_drop`, or set one of `model.dropout`";
+        court.contradiction(&["training.r_drop", "model.dropout.hidden"], help);
+    }
+    if config.training.minimum_risk.samples > 0 {
+        let help = "translations that are drawn are learnt from as they are: remove one of them";
+        court.contradiction(&["training.r_drop", "training.minimum_risk.samples"], help);
     }
 }
 

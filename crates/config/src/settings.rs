@@ -499,6 +499,10 @@ pub struct TrainingConfig {
     /// Share of the probability that the target of the loss gives to all other words.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub label_smoothing: f64,
+    /// Each pair is in its batch twice, with dropout of its own, and what the two predictions of a word diverge from each other counts so
+    /// much (Liang et al. 2021: R-Drop, 5); 0 for once.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub r_drop: f64,
     /// Batches that one update learns from: their gradients are added up.
     #[schemars(range(min = 1, max = 10000))]
     pub accumulate: usize,
@@ -559,6 +563,7 @@ impl Default for TrainingConfig {
             sort_batches: 20,
             bpe_dropout: 0.0,
             label_smoothing: 0.1,
+            r_drop: 0.0,
             accumulate: 1,
             max_batch_tokens: 0,
             average: 0.0,

@@ -120,6 +120,9 @@ fn contradictions() {
     assert_snapshot!("no_end", message("training.max_epochs = 0\n", &[]));
     assert_snapshot!("small_token_batch", message("[training]\nbatch_by = \"tokens\"\n", &[]));
     assert_snapshot!("dropout_of_no_merges", message("[tokenizer]\nkind = \"char\"\n", &["training.bpe_dropout=0.1"]));
+    assert_snapshot!("r_drop_and_risk", message("[training]\nr_drop = 5\nminimum_risk.samples = 9\n", &[]));
+    let without = "[training]\nr_drop = 5\n[model]\ndropout = { embedding = 0, hidden = 0, readout = 0 }\n";
+    assert_snapshot!("r_drop_without_dropout", message(without, &[]));
     let all = ["source-embedding", "target-embedding", "encoder", "attention", "decoder", "readout", "output"];
     assert_snapshot!("all_frozen", message(&format!("[training]\nfreeze = {all:?}\n"), &[]));
     assert_snapshot!("frozen_nothing", message("model.attention = \"none\"\ntraining.freeze = [\"attention\"]\n", &[]));

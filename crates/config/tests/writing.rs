@@ -278,6 +278,7 @@ fn training() -> impl Strategy<Value = TrainingConfig> {
             patience: counts.5,
             log_every: counts.6,
             label_smoothing: rates.0,
+            r_drop: if batch_size % 2 == 0 { 0.0 } else { factor },
             bpe_dropout: 0.0,
             accumulate: sort_batches,
             max_batch_tokens: batch_size,

@@ -59,7 +59,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Makes a batch of some examples of a data set.
+    /// Makes a batch of some examples of a data set. Those of the same number stand side by side.
     ///
     /// # Panics
     ///

@@ -9,7 +9,7 @@ use burn::tensor::{IndexingUpdateOp, TensorData};
 use rnnsearch_config::{Attention as AttentionKind, DropoutConfig, ModelConfig};
 use rnnsearch_encoder::init::Init;
 use rnnsearch_encoder::{Annotations, Encoder, Gru};
-use rnnsearch_kernels::{Dropout, Padding, output_loss, plain};
+use rnnsearch_kernels::{Criterion, Dropout, Padding, output_loss, plain};
 
 use crate::attention::{Attention, Draw, Past};
 use crate::embedding::{Ids, Lookups, Loss, integers, rows_of};
@@ -326,8 +326,13 @@ impl RnnSearch {
             _ => None,
         };
         let (weight, bias) = (self.output_weight(), self.output_bias.val());
-        let nats =
-            output_loss(readout, weight, bias, batch.targets.clone(), objective.smoothing, batch.weights.clone());
+        let criterion = Criterion {
+            targets: batch.targets.clone(),
+            smoothing: objective.smoothing,
+            weights: batch.weights.clone(),
+            consistency: objective.consistency,
+        };
+        let nats = output_loss(readout, weight, bias, criterion);
         let alignment = taught
             .alignments
             .filter(|_| wanted)

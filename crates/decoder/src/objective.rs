@@ -68,6 +68,9 @@ pub(crate) struct Examples<'a> {
 pub struct Objective {
     /// The share of the target distribution that all words get equally.
     pub smoothing: f64,
+    /// How much it counts that the predictions of twins differ: each sentence must then stand in the batch twice, side by side. 0 for
+    /// batches of single sentences.
+    pub consistency: f64,
     /// What is asked of the alignments.
     pub alignment: AlignmentTerms,
 }

@@ -128,7 +128,7 @@ fn taught(agreement_form: AgreementForm) -> Objective {
         agreement: 0.6,
         agreement_form,
     };
-    Objective { smoothing: 0.1, alignment }
+    Objective { smoothing: 0.1, consistency: 0.0, alignment }
 }
 
 /// A batch where word i of each target is linked to word i of the source, if it has so many, and another model tells most of its weights.

@@ -24,13 +24,16 @@ struct Description {
     source_vocabulary: usize,
     target_vocabulary: usize,
     label_smoothing: f64,
+    #[serde(default)]
+    consistency: f64,
 }
 
 /// A fixture: inputs, parameters and expected values.
 struct Case {
     settings: ModelSettings,
     name: String,
-    label_smoothing: f64,
+    /// What the reference program makes small.
+    objective: Objective,
     floats: BTreeMap<String, Values>,
     integers: BTreeMap<String, Vec<i32>>,
 }
@@ -50,10 +53,12 @@ impl Case {
                 floats.insert(name, (view.shape().to_vec(), view.data().chunks_exact(4).map(value).collect()));
             }
         }
-        let Description { name, model, source_vocabulary, target_vocabulary, label_smoothing } = description;
+        let Description { name, model, source_vocabulary, target_vocabulary, label_smoothing, consistency } =
+            description;
+        let objective = Objective { smoothing: label_smoothing, consistency, ..Objective::default() };
         let settings =
             ModelSettings { config: model, source_words: source_vocabulary, target_words: target_vocabulary };
-        Self { settings, name, label_smoothing, floats, integers }
+        Self { settings, name, objective, floats, integers }
     }
 
     fn named(&self, prefix: &str) -> BTreeMap<String, Values> {
@@ -82,16 +87,11 @@ impl Case {
         Batch::new(self.source(device), &self.previous(), &self.integers["target"], &self.lengths("target"), device)
     }
 
-    /// What the reference program makes small.
-    fn objective(&self) -> Objective {
-        Objective { smoothing: self.label_smoothing, ..Objective::default() }
-    }
-
     /// That and every term that asks something of the alignments, with a guide in [`guided`](Self::guided).
     fn taught(&self) -> Objective {
         let alignment =
             AlignmentTerms { guided: 0.7, coverage: 0.4, doubly_stochastic: 0.3, entropy: 0.2, ..Default::default() };
-        Objective { alignment, ..self.objective() }
+        Objective { alignment, ..self.objective }
     }
 
     /// The batch where word i of each target is linked to word i of the source, if it has so many.
@@ -115,7 +115,7 @@ fn cases() -> Vec<Case> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
     paths.sort();
-    assert_eq!(paths.len(), 18, "fixtures");
+    assert_eq!(paths.len(), 19, "fixtures");
     paths.iter().map(Case::read).collect()
 }
 
@@ -151,7 +151,7 @@ fn loss_and_all_gradients_are_those_of_the_reference() {
         let device = device.autodiff();
         let model = case.model(&device);
         let batch = case.batch(&device);
-        let loss = model.loss(&batch, &case.settings.config, &case.objective(), None);
+        let loss = model.loss(&batch, &case.settings.config, &case.objective, None);
         let mean = values(loss.nats.clone())[0] / batch.target_tokens as f32;
         assert_close(&format!("{} loss", case.name), &[mean], case.expected("loss"), 1e-5, 1.0);
         let gradients = loss.gradients(&model, batch.target_tokens);
@@ -214,6 +214,32 @@ fn log_softmax(logits: &[f32]) -> Vec<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|&logit| f64::from(logit - largest).exp()).sum();
     logits.iter().map(|&logit| logit - largest - sum.ln() as f32).collect()
+}
+
+/// Sentences that stand in a batch twice count twice; their predictions differ by dropout alone.
+#[test]
+fn twins_differ_by_dropout_alone() {
+    let case = cases().into_iter().find(|case| case.name == "label-smoothing").unwrap();
+    let device = Device::flex();
+    let (model, config) = (case.model(&device), &case.settings.config);
+    let twice = |ids: &[i32]| ids.iter().flat_map(|&id| [id, id]).collect::<Vec<_>>();
+    let lengths = |side: &str| case.lengths(side).into_iter().flat_map(|length| [length, length]).collect::<Vec<_>>();
+    let source = Source::new(&twice(&case.integers["source"]), &lengths("source"), &device);
+    let target = twice(&case.integers["target"]);
+    let twins = Batch::new(source, &twice(&case.previous()), &target, &lengths("target"), &device);
+    let loss = |batch: &Batch, rate: f64, consistency: f64| {
+        let mut config = config.clone();
+        config.dropout.hidden = rate;
+        let objective = Objective { consistency, ..case.objective };
+        values(model.loss(batch, &config, &objective, Some(&mut Dropout::new(1, 1))).nats)[0]
+    };
+    let once = loss(&case.batch(&device), 0.0, 0.0);
+    for consistency in [0.0, 1.0] {
+        assert_close("loss of twins", &[loss(&twins, 0.0, consistency)], &[2.0 * once], 1e-5, 1.0);
+    }
+    let [none, one, two] = [0.0, 1.0, 2.0].map(|consistency| loss(&twins, 0.4, consistency));
+    assert!(one > none + 0.1, "{one} {none}");
+    assert_close("divergence", &[two - one], &[one - none], 1e-4, 1.0);
 }
 
 /// Along a random direction of all parameters, with every kind of dropout on.

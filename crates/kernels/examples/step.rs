@@ -6,7 +6,7 @@
 use burn::prelude::*;
 use burn::tensor::{Distribution, TensorData};
 use rnnsearch_kernels::{
-    AttentionWeights, Direction, Memory, Padding, Recurrent, Reset, Teacher, decoder_sequence, gru_sequence,
+    AttentionWeights, Criterion, Direction, Memory, Padding, Recurrent, Reset, Teacher, decoder_sequence, gru_sequence,
     output_loss, plain,
 };
 
@@ -83,8 +83,9 @@ impl Step {
         let states = decoder(teacher, &memory, &self.attention, &self.recurrent, None).slice([0..LEN, 0..BATCH, 0..n]);
         let loss = if fused { output_loss } else { plain::output_loss };
         let readout = states.reshape([LEN * BATCH, n]);
-        let loss = loss(readout, self.output_weight.clone(), self.output_bias.clone(), self.targets.clone(), 0.1, None)
-            / (LEN * BATCH) as f32;
+        let criterion = Criterion { targets: self.targets.clone(), smoothing: 0.1, weights: None, consistency: 0.0 };
+        let loss =
+            loss(readout, self.output_weight.clone(), self.output_bias.clone(), criterion) / (LEN * BATCH) as f32;
         let gradients = loss.backward();
         assert!(self.recurrent.weight.grad(&gradients).is_some());
         loss.into_scalar()

@@ -16,7 +16,8 @@ use burn::prelude::*;
 use burn::tensor::FloatDType;
 
 use crate::{
-    AttentionWeights, Direction, Memory, Padding, Precision, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
+    AttentionWeights, Criterion, Direction, Memory, Padding, Precision, ReadoutWeights, Recurrent, Reset, SecondUnit,
+    Teacher,
 };
 use operations::{DecoderForm, FusedOperations, GruForm, LossForm};
 
@@ -156,21 +157,16 @@ pub(crate) fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWei
 }
 
 /// See [`crate::output_loss`].
-pub(crate) fn output_loss(
-    readout: Tensor<2>,
-    weight: Tensor<2>,
-    bias: Tensor<1>,
-    targets: Tensor<1, Int>,
-    smoothing: f64,
-    weights: Option<Tensor<1>>,
-) -> Tensor<1> {
-    let targets = targets.into_data().iter::<i64>().map(|word| word as usize).collect();
-    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_loss(
-        readout.into_dispatch(),
-        weight.into_dispatch(),
-        bias.into_dispatch(),
-        LossForm { targets, smoothing: smoothing as f32, weights: weights.map(on_host) },
-    ))
+pub(crate) fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, criterion: Criterion) -> Tensor<1> {
+    let Criterion { targets, smoothing, weights, consistency } = criterion;
+    let form = LossForm {
+        targets: targets.into_data().iter::<i64>().map(|word| word as usize).collect(),
+        smoothing: smoothing as f32,
+        weights: weights.map(on_host),
+        consistency: consistency as f32,
+    };
+    let (readout, weight, bias) = (readout.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as FusedOperations>::fused_loss(readout, weight, bias, form))
 }
 
 impl SecondUnit {

@@ -186,22 +186,26 @@ pub fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWeights) -
     }
 }
 
-/// The cross-entropy of the output layer, in nats, summed over tokens: `[1]`.
+/// What the output layer is to say of the real target tokens, and how far from it counts.
+#[derive(Clone, Debug)]
+pub struct Criterion {
+    /// The word of every token, `[tokens]`.
+    pub targets: Tensor<1, Int>,
+    /// ε of label smoothing: the target distribution is 1 - ε at the target word, and ε shared by all words equally.
+    pub smoothing: f64,
+    /// What the cross-entropy of each token is multiplied by, `[tokens]`; none for 1. They have no gradient.
+    pub weights: Option<Tensor<1>>,
+    /// Where this is not 0, tokens are twins by twos: predictions p and q of the same word, with dropout of their own. So many times
+    /// ½ KL(p ‖ q) + ½ KL(q ‖ p) is added for each two (R-Drop, Liang et al. 2021). There are no weights then.
+    pub consistency: f64,
+}
+
+/// The loss of the output layer, in nats, summed over tokens: `[1]`. It is the cross-entropy, and what keeps twins together.
 ///
-/// `readout` is t_i of every real target token, `[tokens, l]`; `weight` is W_o, `[l, vocabulary]`. With `smoothing` ε the
-/// target distribution is (1 - ε) at the target word and ε shared by all words equally.
-///
-/// `weights` are what the cross-entropy of each token is multiplied by, `[tokens]`; none for 1. They have no gradient.
-pub fn output_loss(
-    readout: Tensor<2>,
-    weight: Tensor<2>,
-    bias: Tensor<1>,
-    targets: Tensor<1, Int>,
-    smoothing: f64,
-    weights: Option<Tensor<1>>,
-) -> Tensor<1> {
+/// `readout` is t_i of every real target token, `[tokens, l]`; `weight` is W_o, `[l, vocabulary]`.
+pub fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, criterion: Criterion) -> Tensor<1> {
     match kernel_of(&readout.device()) {
-        Kernel::Fused => fused::output_loss(readout, weight, bias, targets, smoothing, weights),
-        Kernel::Plain => plain::output_loss(readout, weight, bias, targets, smoothing, weights),
+        Kernel::Fused => fused::output_loss(readout, weight, bias, criterion),
+        Kernel::Plain => plain::output_loss(readout, weight, bias, criterion),
     }
 }

@@ -7,7 +7,8 @@ use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
 use crate::{
-    AttentionWeights, Direction, EPSILON, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
+    AttentionWeights, Criterion, Direction, EPSILON, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit,
+    Teacher,
 };
 
 /// One step of a gated recurrent unit, appendix A.1.1.
@@ -188,14 +189,8 @@ pub fn readout(seen: Tensor<2>, embedded: Tensor<2>, weights: &ReadoutWeights) -
 }
 
 /// See [`crate::output_loss`].
-pub fn output_loss(
-    readout: Tensor<2>,
-    weight: Tensor<2>,
-    bias: Tensor<1>,
-    targets: Tensor<1, Int>,
-    smoothing: f64,
-    weights: Option<Tensor<1>>,
-) -> Tensor<1> {
+pub fn output_loss(readout: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, criterion: Criterion) -> Tensor<1> {
+    let Criterion { targets, smoothing, weights, consistency } = criterion;
     let [tokens, _] = readout.dims();
     let [_, vocabulary] = weight.dims();
     let log_probs = log_softmax(readout.matmul(weight) + bias.unsqueeze(), 1);
@@ -203,7 +198,7 @@ pub fn output_loss(
     let agreement = match smoothing == 0.0 {
         true => target,
         false => {
-            let all = log_probs.sum_dim(1).reshape([tokens]).mul_scalar(smoothing / vocabulary as f64);
+            let all = log_probs.clone().sum_dim(1).reshape([tokens]).mul_scalar(smoothing / vocabulary as f64);
             target.mul_scalar(1.0 - smoothing) + all
         }
     };
@@ -211,7 +206,19 @@ pub fn output_loss(
         Some(weights) => agreement * weights,
         None => agreement,
     };
-    agreement.sum().neg()
+    let cross_entropy = agreement.sum().neg();
+    match consistency == 0.0 {
+        true => cross_entropy,
+        false => cross_entropy + divergence(log_probs).mul_scalar(consistency),
+    }
+}
+
+/// ½ Σ (p - q) (ln p - ln q) over twins, from ln p and ln q in turn, `[tokens, vocabulary]`.
+fn divergence(log_probs: Tensor<2>) -> Tensor<1> {
+    let [tokens, vocabulary] = log_probs.dims();
+    let twins = log_probs.reshape([tokens / 2, 2, vocabulary]);
+    let [p, q] = [0, 1].map(|twin| twins.clone().narrow(1, twin, 1));
+    ((p.clone().exp() - q.clone().exp()) * (p - q)).sum().mul_scalar(0.5)
 }
 
 /// Position `i` of a sequence, `[batch, features]`.

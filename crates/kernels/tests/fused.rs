@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
 use rnnsearch_kernels::{
-    AttentionWeights, Direction, Kernel, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit, Teacher,
-    decoder_sequence, gru_sequence, kernel_of, linear, normalize, output_loss, plain, readout,
+    AttentionWeights, Criterion, Direction, Kernel, Memory, Padding, ReadoutWeights, Recurrent, Reset, SecondUnit,
+    Teacher, decoder_sequence, gru_sequence, kernel_of, linear, normalize, output_loss, plain, readout,
 };
 
 /// A stream of numbers without a pattern.
@@ -274,18 +274,24 @@ fn linear_and_readout_equal_plain() {
 fn loss_equals_plain() {
     let mut numbers = Numbers(3);
     for (size, vocabulary, tokens) in [(1, 2, 1), (7, 17, 5), (33, 1000, 65), (64, 65, 200)] {
-        let targets: Vec<i32> = (0..tokens).map(|_| numbers.within(0, vocabulary) as i32).collect();
-        for (smoothing, weighted) in [(0.0, false), (0.1, false), (0.0, true), (0.1, true)] {
+        let each: Vec<i32> = (0..tokens).map(|_| numbers.within(0, vocabulary) as i32).collect();
+        let cases = [(0.0, false, 0.0), (0.1, false, 0.0), (0.0, true, 0.0), (0.1, true, 0.0), (0.1, false, 5.0)];
+        for (smoothing, weighted, consistency) in cases {
+            let twins = each.iter().flat_map(|&target| [target, target]);
+            let targets: Vec<i32> = if consistency == 0.0 { each.clone() } else { twins.collect() };
+            let tokens = targets.len();
             for (name, device) in devices() {
                 let weights = weighted.then(|| numbers.tensor([tokens], 1.0, &device).detach());
                 let readout = numbers.tensor([tokens, size], 1.0, &device);
                 let weight = numbers.tensor([size, vocabulary], 1.0, &device);
                 let bias = numbers.tensor([vocabulary], 1.0, &device);
                 let targets: Tensor<1, Int> = Tensor::from_data(targets.as_slice(), &device);
-                let [fused, plain] = [output_loss, plain::output_loss].map(|run| {
-                    run(readout.clone(), weight.clone(), bias.clone(), targets.clone(), smoothing, weights.clone())
-                });
-                let case = format!("{name} {size} {vocabulary} {tokens} smoothing {smoothing} weighted {weighted}");
+                let criterion = Criterion { targets, smoothing, weights, consistency };
+                let [fused, plain] = [output_loss, plain::output_loss]
+                    .map(|run| run(readout.clone(), weight.clone(), bias.clone(), criterion.clone()));
+                let case = format!(
+                    "{name} {size} {vocabulary} {tokens} smoothing {smoothing} weighted {weighted} consistency {consistency}"
+                );
                 compare(&case, fused, plain, &[("readout", &readout), ("weight", &weight), ("bias", &bias)]);
             }
         }
@@ -317,8 +323,9 @@ fn loss_in_a_larger_expression() {
         let (readout, weight) = (numbers.tensor([4, 6], 1.0, &device), numbers.tensor([6, 9], 1.0, &device));
         let bias: Tensor<1> = numbers.tensor([9], 1.0, &device);
         let targets: Tensor<1, Int> = Tensor::from_data([3, 0, 8, 8], &device);
+        let criterion = Criterion { targets, smoothing: 0.1, weights: None, consistency: 0.0 };
         let [fused, plain] = [output_loss, plain::output_loss].map(|run| {
-            let loss = run(readout.clone(), weight.clone(), bias.clone(), targets.clone(), 0.1, None) / 4.0;
+            let loss = run(readout.clone(), weight.clone(), bias.clone(), criterion.clone()) / 4.0;
             loss.clone() * loss + weight.clone().sum()
         });
         compare(name, fused, plain, &[("readout", &readout), ("weight", &weight)]);

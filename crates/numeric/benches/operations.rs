@@ -217,6 +217,7 @@ fn output_with_gradients(bencher: Bencher, (precision, n): (Precision, usize)) {
         targets: &targets,
         smoothing: 0.1,
         weights: None,
+        consistency: 0.0,
     };
     bencher
         .counter(operations(TOKENS, n, 3 * vocabulary))

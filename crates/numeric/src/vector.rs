@@ -483,6 +483,23 @@ vectorised! {
         [max, exp_and_sum::<FUSED>(logits, max), all]
     }
 
+    /// The mean Σ p x of a distribution from p - share.
+    pub fn mean(p_less_share: &[f32], share: f32, x: &[f32]) -> f32 {
+        sum_of([p_less_share, x], |[p, x], sum| mul_add::<FUSED>(p + share, x, sum))
+    }
+
+    /// p - share and q - share, the gradients of two rows of logits, get those of strength · ½ Σ (p - q) `apart` on top, where `apart` is
+    /// the logits of p less those of q, and `means` are Σ p `apart` and Σ q `apart`.
+    pub fn pull_together(p_less_share: &mut [f32], q_less_share: &mut [f32], apart: &[f32], means: [f32; 2], share: f32, strength: f32) {
+        let n = apart.len();
+        let (d_p, d_q, half) = (&mut p_less_share[..n], &mut q_less_share[..n], 0.5 * strength);
+        for i in 0..n {
+            let (p, q, difference) = (d_p[i] + share, d_q[i] + share, d_p[i] - d_q[i]);
+            d_p[i] += half * mul_add::<FUSED>(p, apart[i] - means[0], difference);
+            d_q[i] -= half * mul_add::<FUSED>(q, apart[i] - means[1], difference);
+        }
+    }
+
     /// Logits without the bias become p - share times a weight, where p = e^(logit - normalizer).
     pub fn softmax_gradient(logits: &mut [f32], bias: &[f32], normalizer: f32, share: f32, weight: f32) {
         for (logit, bias) in logits.iter_mut().zip(bias) {

@@ -353,27 +353,37 @@ fn readout() {
 
 #[test]
 fn output() {
-    let (size, vocabulary, targets) = (3, 11, [0usize, 10, 4, 4]);
+    let (size, vocabulary, targets) = (3, 11, [10usize, 10, 4, 4]);
     let weights = [0.5_f32, -2.0, 0.0, 1.5];
-    for (smoothing, weights) in [(0.0, None), (0.1, None), (0.1, Some(&weights[..]))] {
+    let cases =
+        [(0.0, None, 0.0), (0.1, None, 0.0), (0.1, Some(&weights[..]), 0.0), (0.0, None, 3.0), (0.1, None, 0.5)];
+    for (smoothing, weights, consistency) in cases {
         let define = |x: &[Vec<f64>]| -> f64 {
-            let token = |(t, target): (usize, &usize)| {
-                let logits: Vec<f64> = times(&x[0][t * size..][..size], &x[1], vocabulary, 0, vocabulary)
-                    .iter()
-                    .zip(&x[2])
-                    .map(|(a, b)| a + b)
-                    .collect();
+            let log_probs = |t: usize| -> Vec<f64> {
+                let products = times(&x[0][t * size..][..size], &x[1], vocabulary, 0, vocabulary);
+                let logits: Vec<f64> = products.iter().zip(&x[2]).map(|(a, b)| a + b).collect();
                 let log_sum = logits.iter().map(|l| l.exp()).sum::<f64>().ln();
-                let mean = logits.iter().map(|l| l - log_sum).sum::<f64>() / vocabulary as f64;
-                let weight = weights.map_or(1.0, |weights| f64::from(weights[t]));
-                -weight * ((1.0 - smoothing) * (logits[*target] - log_sum) + smoothing * mean)
+                logits.iter().map(|l| l - log_sum).collect()
             };
-            targets.iter().enumerate().map(token).sum()
+            let token = |(t, target): (usize, &usize)| {
+                let log_probs = log_probs(t);
+                let mean = log_probs.iter().sum::<f64>() / vocabulary as f64;
+                let weight = weights.map_or(1.0, |weights| f64::from(weights[t]));
+                -weight * ((1.0 - smoothing) * log_probs[*target] + smoothing * mean)
+            };
+            let divergence =
+                |from: &[f64], to: &[f64]| -> f64 { from.iter().zip(to).map(|(p, q)| p.exp() * (p - q)).sum() };
+            let twins = |t: usize| {
+                let (p, q) = (log_probs(t), log_probs(t + 1));
+                consistency * 0.5 * (divergence(&p, &q) + divergence(&q, &p))
+            };
+            targets.iter().enumerate().map(token).sum::<f64>() + twins(0) + twins(2)
         };
         let inputs = [numbers(targets.len() * size, 1), numbers(size * vocabulary, 2), numbers(vocabulary, 3)];
         let x = inputs.each_ref().map(|x| narrow(x));
         let (readout, weight, bias) = (&x[0], &x[1], &x[2]);
-        let output = Output { size, readout, weight, bias, targets: &targets, smoothing: smoothing as f32, weights };
+        let [smoothing, consistency] = [smoothing, consistency].map(|number: f64| number as f32);
+        let output = Output { size, readout, weight, bias, targets: &targets, smoothing, weights, consistency };
         let (loss, d) = output.loss_and_gradients();
         assert!((loss - define(&inputs)).abs() < 1e-5);
         assert_eq!(loss, output.loss());

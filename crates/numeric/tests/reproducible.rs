@@ -187,11 +187,15 @@ fn loss_on_threads_and_in_slices() {
         targets: &targets,
         smoothing: 0.1,
         weights: None,
+        consistency: 0.0,
     };
-    same_on_all_threads(|| {
-        let (loss, d) = output.loss_and_gradients();
-        (loss, d.readout, d.weight, d.bias)
-    });
+    let twins: Vec<usize> = (0..tokens).map(|i| i / 2 * 7919 % vocabulary).collect();
+    for output in [output, Output { targets: &twins, consistency: 5.0, ..output }] {
+        same_on_all_threads(|| {
+            let (loss, d) = output.loss_and_gradients();
+            (loss, d.readout, d.weight, d.bias)
+        });
+    }
     let (whole, _) = output.loss_and_gradients();
     let single: f64 = (0..tokens)
         .map(|i| Output { readout: &readout[i * size..][..size], targets: &targets[i..=i], ..output }.loss())
@@ -216,7 +220,8 @@ fn loss_in(precision: Precision, tolerance: f64) {
     let bias = numbers(vocabulary, 3, 1.0);
     let targets: Vec<usize> = (0..tokens).map(|i| i * 7919 % vocabulary).collect();
     let weights: Vec<f32> = (0..tokens).map(|i| (i % 3) as f32).collect();
-    let output = Output {
+    let twins: Vec<usize> = (0..tokens).map(|i| i / 2 * 7919 % vocabulary).collect();
+    let weighted = Output {
         size,
         readout: &readout,
         weight: &weight,
@@ -224,14 +229,17 @@ fn loss_in(precision: Precision, tolerance: f64) {
         targets: &targets,
         smoothing: 0.1,
         weights: Some(&weights),
+        consistency: 0.0,
     };
-    let (expected, wanted) = output.loss_and_gradients();
-    let (loss, d) = with_precision(precision, || output.loss_and_gradients());
-    assert!((loss - expected).abs() < 1e-4 * expected, "{loss} is not {expected}");
-    let pairs = [(d.readout, wanted.readout), (d.weight, wanted.weight), (d.bias, wanted.bias)];
-    for (number, (found, wanted)) in pairs.iter().enumerate() {
-        let error = distance(found, wanted);
-        assert!(error > 0.0 && error < tolerance, "gradient {number} is wrong by {error}");
+    for output in [weighted, Output { targets: &twins, weights: None, consistency: 5.0, ..weighted }] {
+        let (expected, wanted) = output.loss_and_gradients();
+        let (loss, d) = with_precision(precision, || output.loss_and_gradients());
+        assert!((loss - expected).abs() < 1e-4 * expected, "{loss} is not {expected}");
+        let pairs = [(d.readout, wanted.readout), (d.weight, wanted.weight), (d.bias, wanted.bias)];
+        for (number, (found, wanted)) in pairs.iter().enumerate() {
+            let error = distance(found, wanted);
+            assert!(error > 0.0 && error < tolerance, "gradient {number} is wrong by {error}");
+        }
     }
 }
 

@@ -379,4 +379,20 @@ proptest! {
             close(found, wide[v].exp() / sum - q(v), 1e-5, 1e-6);
         }
     }
+
+    #[test]
+    fn twins(n in size(), share in prop::sample::select(vec![0f32, 0.01])) {
+        let [p, q, apart] = [numbers(n, 9), numbers(n, 10), numbers(n, 11)];
+        let wide = |x: &[f32]| -> Vec<f64> { x.iter().map(|x| f64::from(*x)).collect() };
+        let [wide_p, wide_q, wide_apart, share_of] = [wide(&p), wide(&q), wide(&apart), vec![f64::from(share); n]];
+        let sum: f64 = (0..n).map(|i| (wide_p[i] + share_of[i]) * wide_apart[i]).sum();
+        close(vector::mean(&p, share, &apart), sum, 1e-5, 1e-5);
+        let (mut d_p, mut d_q) = (p, q);
+        vector::pull_together(&mut d_p, &mut d_q, &apart, [0.25, -0.5], share, 3.0);
+        for i in 0..n {
+            let (p, q) = (wide_p[i] + share_of[i], wide_q[i] + share_of[i]);
+            close(d_p[i], wide_p[i] + 1.5 * (p * (wide_apart[i] - 0.25) + p - q), 1e-5, 1e-6);
+            close(d_q[i], wide_q[i] - 1.5 * (q * (wide_apart[i] + 0.5) + p - q), 1e-5, 1e-6);
+        }
+    }
 }

@@ -119,7 +119,7 @@ mod tests {
         let optimizer = Optimizer::new(&config.training.optimizer);
         let mut learner = Learner::new(RnnSearch::new(&settings, 1, &device), optimizer, Average::of(&config.training));
         for update in 1..=UPDATES {
-            let batch = workload.batch(update as usize, &device);
+            let batch = workload.batch(update as usize, 1, &device);
             let (_, gradients) = learner.gradients(
                 [batch.clone().into()],
                 batch.target_tokens,

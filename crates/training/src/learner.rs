@@ -211,6 +211,7 @@ pub(crate) fn objective(training: &TrainingConfig, epoch: u64) -> Objective {
     let decayed = guided * guided_decay.powi(i32::try_from(epoch).unwrap_or(i32::MAX));
     Objective {
         smoothing: if training.minimum_risk.samples > 0 { 0.0 } else { training.label_smoothing },
+        consistency: training.r_drop,
         alignment: AlignmentTerms { guided: decayed, coverage, doubly_stochastic, entropy, agreement, agreement_form },
     }
 }

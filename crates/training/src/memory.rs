@@ -111,7 +111,8 @@ impl Memory {
         bpe_dropout: Option<&BpeDropout>,
     ) -> Self {
         let training = &config.training;
-        let parts = plan.iter_from(0).flat_map(|batch| BatchPlan::parts(dataset, batch, training.max_batch_tokens));
+        let limit = training.max_batch_tokens.div_ceil(training.copies());
+        let parts = plan.iter_from(0).flat_map(|batch| BatchPlan::parts(dataset, batch, limit));
         let needs = |part: &&[u32]| BatchSize::of(dataset, part).activations(config);
         let part = parts.max_by_key(needs).expect("a plan has a batch");
         let size = match bpe_dropout {
@@ -122,7 +123,7 @@ impl Memory {
             }
         };
         let largest = match training.minimum_risk.samples {
-            0 => size,
+            0 => BatchSize { sentences: training.copies() * size.sentences, ..size },
             samples => size.drawn(config, samples),
         };
         // An epoch's order numbers them; the next one is made of another. A curriculum sorts it by lengths.

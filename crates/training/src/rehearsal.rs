@@ -57,7 +57,7 @@ impl<'a> Rehearsal<'a> {
         };
         let model = RnnSearch::new(&settings, config.training.seed, &device);
         let learner = Learner::new(model, Optimizer::new(&config.training.optimizer), None);
-        let batches = std::array::from_fn(|number| workload.batch(number, &device));
+        let batches = std::array::from_fn(|number| workload.batch(number, config.training.copies(), &device));
         Ok(Self { config, learner, batches, workload, updates: 0 })
     }
 
@@ -82,7 +82,7 @@ impl<'a> Rehearsal<'a> {
     /// The additions and multiplications of an update's matrix products: those of the forward pass, and twice as many for the
     /// gradients.
     pub fn operations(&self) -> f64 {
-        3.0 * self.workload.operations(self.config)
+        3.0 * self.config.training.copies() as f64 * self.workload.operations(self.config)
     }
 }
 
@@ -92,15 +92,16 @@ impl Workload {
         self.sentences * self.target_length
     }
 
-    /// Words spread over the vocabulary, in every batch others; the first few are special tokens.
-    pub(crate) fn batch(&self, number: usize, device: &Device) -> Batch {
+    /// Words spread over the vocabulary, in every batch others; the first few are special tokens. Each sentence is there so often.
+    pub(crate) fn batch(&self, number: usize, copies: usize, device: &Device) -> Batch {
         let first = 8.min(self.vocabulary - 1);
         let words = |count: usize, salt: usize| -> Vec<i32> {
-            (0..count).map(|i| (first + (i * 7919 + salt + number * 1009) % (self.vocabulary - first)) as i32).collect()
+            let word = |i: usize| (first + (i * 7919 + salt + number * 1009) % (self.vocabulary - first)) as i32;
+            (0..count).flat_map(|i| std::iter::repeat_n(word(i), copies)).collect()
         };
         let (sources, targets) = (self.sentences * self.source_length, self.target_tokens());
-        let source = Source::new(&words(sources, 0), &vec![self.source_length; self.sentences], device);
-        let lengths = vec![self.target_length; self.sentences];
+        let source = Source::new(&words(sources, 0), &vec![self.source_length; copies * self.sentences], device);
+        let lengths = vec![self.target_length; copies * self.sentences];
         Batch::new(source, &words(targets, 1), &words(targets, 2), &lengths, device)
     }
 

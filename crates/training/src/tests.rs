@@ -388,6 +388,7 @@ fn words_that_are_cut_dropped_and_told_anew_may_stop_too() {
         "training.scheduled_sampling.warmup=8",
         "model.dropout.source_words=0.1",
         "model.dropout.target_words=0.2",
+        "training.r_drop=3",
     ];
     let all = stop_after_any_update(&settings, 12);
     for (number, setting) in settings.iter().enumerate().skip(2) {

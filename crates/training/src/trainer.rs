@@ -315,7 +315,7 @@ impl<'a> Trainer<'a> {
             self.bpe_dropout.as_ref().map(|dropout| dropout.draw(&self.dataset, indices, training.seed, number));
         let all = Vec::from_iter(0..indices.len() as u32);
         let (dataset, indices) = drawn.as_ref().map_or((&self.dataset, indices), |drawn| (drawn, &all));
-        let tokens = indices.iter().map(|&index| dataset.target_len(index)).sum();
+        let tokens: usize = indices.iter().map(|&index| dataset.target_len(index)).sum();
         if training.minimum_risk.samples > 0 {
             self.learner.settle();
             let network = self.learner.model().clone().valid();
@@ -323,8 +323,13 @@ impl<'a> Trainer<'a> {
                 risk::batches(network, (dataset, indices), self.config, &self.vocabularies, self.device, update);
             return (batches.into_iter().map(|(padded, costs)| (padded, Some(costs))).collect(), tokens);
         }
-        let parts = BatchPlan::parts(dataset, indices, training.max_batch_tokens);
-        (parts.into_iter().map(|part| (PaddedBatch::new(dataset, part), None)).collect(), tokens)
+        let copies = training.copies();
+        let parts = BatchPlan::parts(dataset, indices, training.max_batch_tokens.div_ceil(copies));
+        let padded = parts.into_iter().map(|part| {
+            let copied: Vec<u32> = part.iter().flat_map(|&index| std::iter::repeat_n(index, copies)).collect();
+            (PaddedBatch::new(dataset, &copied), None)
+        });
+        (padded.collect(), copies * tokens)
     }
 
     /// Changes the weights.

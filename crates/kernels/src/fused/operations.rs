@@ -55,6 +55,7 @@ pub(crate) struct LossForm {
     pub targets: Vec<usize>,
     pub smoothing: f32,
     pub weights: Option<Vec<f32>>,
+    pub consistency: f32,
 }
 
 /// The operations, on primitives of a backend; shapes are those of the crate's functions of the same names.
@@ -329,6 +330,7 @@ fn output<'a, B: Host>(
         targets: &form.targets,
         smoothing: form.smoothing,
         weights: form.weights.as_deref(),
+        consistency: form.consistency,
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Output, OutputGradients};
+use super::{Output, OutputGradients, difference};
 use crate::buffers::zeros;
 use crate::product::bfloat::{Left, PANEL, Right};
 use crate::product::{Matrix, Write};
@@ -15,7 +15,7 @@ use crate::vector;
 /// The words of a block: whole panels of the weight.
 const WORDS: usize = 16 * PANEL;
 
-/// The tokens of a block.
+/// The tokens of a block, twins together.
 const TOKENS: usize = 256;
 
 /// The parts of the vocabulary whose share of the readouts' gradient is summed up by one thread. Their number is fixed, so that the
@@ -33,6 +33,18 @@ struct Seen {
     all: f32,
     /// The logit of the token's word, if it is one of these.
     target: Option<f32>,
+    /// Σ e^(logit - max) times what the logits of the first twin are above those of the second.
+    apart: f32,
+}
+
+/// What all words say of a token.
+#[derive(Clone, Copy)]
+struct Said {
+    loss: f32,
+    /// ln Σ e^logit.
+    normalizer: f32,
+    /// The mean of what the logits of the first twin are above those of the second.
+    apart: f32,
 }
 
 /// As [`Output::loss_and_gradients`].
@@ -40,9 +52,8 @@ pub(super) fn loss_and_gradients(output: &Output) -> (f64, OutputGradients) {
     let blocks = Blocks::new(output);
     let words: Vec<Range<usize>> = (0..output.bias.len().div_ceil(WORDS)).map(|block| blocks.words(block)).collect();
     let seen: Vec<Vec<Seen>> = words.par_iter().map(|words| blocks.look(words)).collect();
-    let (losses, normalizers): (Vec<f32>, Vec<f32>) =
-        (0..output.targets.len()).map(|token| blocks.loss(token, &seen)).unzip();
-    (losses.into_iter().map(f64::from).sum(), blocks.gradients(&words, &normalizers))
+    let said: Vec<Said> = (0..output.targets.len()).map(|token| blocks.sum_up(token, &seen)).collect();
+    (said.iter().map(|said| f64::from(said.loss)).sum(), blocks.gradients(&words, &said))
 }
 
 /// What all blocks share.
@@ -94,32 +105,57 @@ impl<'o> Blocks<'o> {
         let bias = &self.output.bias[words.clone()];
         for (tokens, (readout, _)) in self.tokens() {
             let logits = self.logits(tokens.len(), readout, words, &mut room);
-            for (logits, target) in logits.chunks_exact_mut(words.len()).zip(&self.output.targets[tokens]) {
-                let target = words.contains(target).then(|| logits[target - words.start] + bias[target - words.start]);
-                let [max, exps, all] = vector::log_sums(logits, bias);
-                seen.push(Seen { max, exps, all, target });
+            for (family, first) in self.families(logits, words.len()).zip(tokens.step_by(self.together())) {
+                let apart = self.apart(family, words.len());
+                for (logits, target) in family.chunks_exact_mut(words.len()).zip(&self.output.targets[first..]) {
+                    let target = words.contains(target).then(|| target - words.start);
+                    let target = target.map(|target| logits[target] + bias[target]);
+                    let [max, exps, all] = vector::log_sums(logits, bias);
+                    let apart = apart.as_ref().map_or(0.0, |apart| vector::dot(logits, apart));
+                    seen.push(Seen { max, exps, all, target, apart });
+                }
             }
         }
         seen
     }
 
-    /// The cross-entropy of a token, and its ln Σ e^logit.
-    fn loss(&self, token: usize, seen: &[Vec<Seen>]) -> (f32, f32) {
+    /// How many tokens belong together: twins, or each alone.
+    fn together(&self) -> usize {
+        if self.output.consistency == 0.0 { 1 } else { 2 }
+    }
+
+    /// The logits of tokens that belong together.
+    fn families<'l>(&self, logits: &'l mut [f32], words: usize) -> impl Iterator<Item = &'l mut [f32]> {
+        logits.chunks_exact_mut(self.together() * words)
+    }
+
+    /// What the first twin's logits are above the second's, where tokens are twins.
+    fn apart(&self, family: &[f32], words: usize) -> Option<Vec<f32>> {
+        (self.together() == 2).then(|| difference(&family[..words], &family[words..]))
+    }
+
+    fn sum_up(&self, token: usize, seen: &[Vec<Seen>]) -> Said {
         let max = seen.iter().map(|words| words[token].max).fold(f32::NEG_INFINITY, f32::max);
-        let exps: f32 = seen.iter().map(|words| (words[token].max - max).exp() * words[token].exps).sum();
-        let normalizer = max + exps.ln();
+        let sum = |term: fn(&Seen) -> f32| -> f32 {
+            seen.iter().map(|words| (words[token].max - max).exp() * term(&words[token])).sum()
+        };
+        let exps = sum(|seen| seen.exps);
+        let (normalizer, apart) = (max + exps.ln(), sum(|seen| seen.apart) / exps);
         let target = seen.iter().find_map(|words| words[token].target).expect("targets are words of the vocabulary");
         let smoothing = self.output.smoothing;
         let mean = seen.iter().map(|words| f64::from(words[token].all)).sum::<f64>() / self.output.bias.len() as f64;
         let expected = (1.0 - smoothing) * (target - normalizer) + smoothing * (mean - f64::from(normalizer)) as f32;
-        (-expected * self.token_weight(token), normalizer)
+        // ½ Σ (p - q) apart: the first twin's share is p's, the second's is q's.
+        let divergence = if token.is_multiple_of(2) { 0.5 * apart } else { -0.5 * apart };
+        let loss = self.output.consistency * divergence - expected * self.token_weight(token);
+        Said { loss, normalizer, apart }
     }
 
     fn token_weight(&self, token: usize) -> f32 {
         self.output.weights.map_or(1.0, |weights| weights[token])
     }
 
-    fn gradients(&self, words: &[Range<usize>], normalizers: &[f32]) -> OutputGradients {
+    fn gradients(&self, words: &[Range<usize>], said: &[Said]) -> OutputGradients {
         let (size, vocabulary) = (self.output.size, self.output.bias.len());
         let mut d = OutputGradients {
             readout: zeros(self.output.readout.len()),
@@ -134,7 +170,7 @@ impl<'o> Blocks<'o> {
             let mut d_readout = vec![0.0; self.output.readout.len()];
             for (words, d_bias) in blocks {
                 // SAFETY: there is room for all words' columns, and each is written by its block.
-                unsafe { self.block_gradients(words, normalizers, &mut d_readout, weight, d_bias) };
+                unsafe { self.block_gradients(words, said, &mut d_readout, weight, d_bias) };
             }
             d_readout
         });
@@ -155,7 +191,7 @@ impl<'o> Blocks<'o> {
     unsafe fn block_gradients(
         &self,
         words: &Range<usize>,
-        normalizers: &[f32],
+        said: &[Said],
         d_readout: &mut [f32],
         Columns(d_weight): Columns,
         d_bias: &mut [f32],
@@ -165,9 +201,9 @@ impl<'o> Blocks<'o> {
         let (everything, mut room) = (0..usize::MAX, Vec::new());
         for (tokens, (readout, turned_readout)) in self.tokens() {
             let d_logits = self.logits(tokens.len(), readout, words, &mut room);
-            for (d_logits, token) in d_logits.chunks_exact_mut(words.len()).zip(tokens.clone()) {
-                self.logit_gradients(token, words, normalizers[token], d_logits);
-                vector::add(d_bias, d_logits);
+            for (family, first) in self.families(d_logits, words.len()).zip(tokens.clone().step_by(self.together())) {
+                self.logit_gradients(first, words, &said[first..], family);
+                family.chunks_exact(words.len()).for_each(|d_logits| vector::add(d_bias, d_logits));
             }
             let d_matrix = Matrix::new(d_logits, tokens.len(), words.len());
             let (left, right) = (Left::new(d_matrix), Right::new(d_matrix));
@@ -181,13 +217,23 @@ impl<'o> Blocks<'o> {
         }
     }
 
-    /// Logits of a token, without the bias, become their gradients.
-    fn logit_gradients(&self, token: usize, words: &Range<usize>, normalizer: f32, logits: &mut [f32]) {
-        let Output { bias, targets, smoothing, .. } = *self.output;
-        let (target, weight) = (targets[token], self.token_weight(token));
-        vector::softmax_gradient(logits, &bias[words.clone()], normalizer, smoothing / bias.len() as f32, weight);
-        if words.contains(&target) {
-            logits[target - words.start] -= weight * (1.0 - smoothing);
+    /// Logits of tokens that belong together, without the bias, become their gradients. `said` begins with the first.
+    fn logit_gradients(&self, first: usize, words: &Range<usize>, said: &[Said], family: &mut [f32]) {
+        let Output { bias, targets, smoothing, consistency, .. } = *self.output;
+        let (width, share) = (words.len(), smoothing / bias.len() as f32);
+        let apart = self.apart(family, width);
+        for (token, logits) in (first..).zip(family.chunks_exact_mut(width)) {
+            let normalizer = said[token - first].normalizer;
+            vector::softmax_gradient(logits, &bias[words.clone()], normalizer, share, self.token_weight(token));
+        }
+        if let Some(apart) = apart {
+            let (p, q) = family.split_at_mut(width);
+            vector::pull_together(p, q, &apart, [said[0].apart, said[1].apart], share, consistency);
+        }
+        for (token, logits) in (first..).zip(family.chunks_exact_mut(width)) {
+            if words.contains(&targets[token]) {
+                logits[targets[token] - words.start] -= self.token_weight(token) * (1.0 - smoothing);
+            }
         }
     }
 }
